@@ -1,0 +1,1 @@
+"""LangGraph state machines: discover, group, organise."""

@@ -1,0 +1,69 @@
+"""What every node of every graph is given: ready objects, made once at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from models.vectors import TextEmbedder
+from store.memory import CaptionMemory
+from store.records import Tag
+from store.workspace import Workspace
+from tools.ask import Asker
+from tools.caption import ImageTagger
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much is asked at a time, and which short cuts are taken."""
+
+    propose_batch: int = 12
+    """Captions that one call of the proposer sees. The paper shows 400; a small model on the CPU wants few."""
+    propose_batches: int = 4
+    """How many such calls; each sees other captions as long as there are any."""
+    max_criteria: int = 6
+    """How many new criteria a discovery proposes at most."""
+    chunk: int = 32
+    """Images that are worked on before the store is written."""
+    image_side: int = 768
+    """Pixels of the longer side of what a vision model is sent."""
+    share_twins: bool = True
+    """Near-identical images share one caption."""
+    share_similarity: float = 0.97
+    """Captions at least that near (cosine) share their names; above 1 none do."""
+    one_at_a_time: bool = False
+    """Ask for one criterion a call instead of for all together."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Taggers:
+    """The embedded vision: the taggers, loaded when they are first needed, and how their values read."""
+
+    signature: str
+    load: Callable[[], ImageTagger]
+    text_of: Callable[[Sequence[Tag]], str]
+    general_field: dict[str, str] = field(default_factory=dict)
+    """For a field, the field that holds its more general value."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The workspace, the models and the options of a run."""
+
+    workspace: Workspace
+    memory: CaptionMemory
+    text: Asker
+    embedder: TextEmbedder
+    vision: Asker | None
+    """A vision model; None when the taggers have that role."""
+    taggers: Taggers | None
+    options: Options = Options()
+    run_id: int = 0
+
+    @property
+    def vision_name(self) -> str:
+        """What stands as the model of new captions."""
+        if self.vision is not None:
+            return self.vision.chat.name
+        return self.taggers.signature if self.taggers is not None else ""

@@ -1,0 +1,191 @@
+"""Describe and name: what every image shows of every accepted criterion, and its short raw label.
+
+Both nodes fill what is missing, chunk by chunk, all criteria of an image together; each chunk is durable before the
+next. Which variant describes an image follows from what is known of it: see `tools.describe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from langgraph.runtime import Runtime
+
+from graphs.context import Context
+from graphs.progress import Stage, stage
+from graphs.state import OrganiseState
+from store.errors import ModelError
+from store.records import Caption, Criterion, Description, Name
+from tools.describe import Seen, choose_field, describe, describe_with_caption, describe_with_tags
+from tools.name import name
+
+_FAILED = "failed: "
+"""How the reason of a failed answer begins; such rows are asked again by the next run."""
+
+
+async def describe_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
+    """Describe each captioned image under each criterion."""
+    context, grouping = runtime.context, runtime.context.workspace.grouping
+    criteria = [grouping.criterion(criterion_id) for criterion_id in state["criteria"]]
+    for criterion in criteria:
+        grouping.drop_failed(criterion.id, _FAILED)
+    total = sum(grouping.missing_count("description", c.id) for c in criteria)
+    with stage(runtime, "describe", total) as current:
+        for group in _groups(criteria, one_at_a_time=context.options.one_at_a_time):
+            await _describe_group(context, group, current)
+    return {}
+
+
+def _groups(criteria: Sequence[Criterion], *, one_at_a_time: bool) -> list[list[Criterion]]:
+    return [[criterion] for criterion in criteria] if one_at_a_time else [list(criteria)]
+
+
+async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
+    fields = await _fields(context, criteria)
+    missing = {c.id: set(_missing(context, "description", c)) for c in criteria}
+    ids = [i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())]
+    for start in range(0, len(ids), context.options.chunk):
+        part = ids[start : start + context.options.chunk]
+        captions = context.workspace.catalogue.captions(part)
+        for wanted in {tuple(c.id for c in criteria if i in missing[c.id]) for i in part}:
+            asked = [c for c in criteria if c.id in wanted]
+            group = [i for i in part if tuple(c.id for c in criteria if i in missing[c.id]) == wanted]
+            _keep(context, await _describe_chunk(context, [captions[i] for i in group], asked, fields))
+            current.step(len(group) * len(asked))
+
+
+def _missing(context: Context, table: str, criterion: Criterion) -> list[str]:
+    return context.workspace.grouping.missing_ids(table, criterion.id)
+
+
+async def _fields(context: Context, criteria: Sequence[Criterion]) -> dict[str, str]:
+    """For images that only have tags: which tag field answers each criterion."""
+    if context.vision is not None:
+        return {}
+    fields = context.workspace.catalogue.tag_fields()
+    if not fields:
+        return {}
+    return {criterion.id: await choose_field(criterion, fields, context.text) for criterion in criteria}
+
+
+async def _describe_chunk(
+    context: Context, captions: Sequence[Caption], criteria: Sequence[Criterion], fields: dict[str, str]
+) -> list[Seen | Description]:
+    from_images = [c for c in captions if context.vision is not None and c.model == context.vision.chat.name]
+    made: list[Seen | Description] = []
+    if from_images and context.vision is not None:
+        made += await _describe_images(context, from_images, criteria)
+    general = context.taggers.general_field if context.taggers is not None else {}
+    for caption in captions:
+        if caption in from_images:
+            continue
+        for criterion in criteria:
+            if caption.tags:
+                made.append(describe_with_tags(caption, criterion, fields.get(criterion.id, ""), general))
+            else:
+                made.append(describe_with_caption(caption, criterion))
+    return made
+
+
+async def _describe_images(
+    context: Context, captions: Sequence[Caption], criteria: Sequence[Criterion]
+) -> list[Seen | Description]:
+    """One call for each distinct image; near-identical ones share their leader's."""
+    assert context.vision is not None
+    leaders = {c.image_id: c.shared_from or c.image_id for c in captions}
+    distinct = list(dict.fromkeys(leaders.values()))
+    answers = dict(zip(distinct, await describe(distinct, criteria, context.vision), strict=True))
+    made: list[Seen | Description] = []
+    for image_id, leader in leaders.items():
+        answer = answers[leader]
+        for n, criterion in enumerate(criteria):
+            if isinstance(answer, ModelError):
+                why = f"{_FAILED}{answer}"
+                made.append(
+                    Seen(
+                        Description(image_id, criterion.id, "", why, context.vision.chat.name),
+                        Name(image_id, criterion.id, "", why, context.vision.chat.name),
+                    )
+                )
+            else:
+                seen = answer[n]
+                description = replace(seen.description, image_id=image_id)
+                made.append(Seen(description, replace(seen.name, image_id=image_id)))
+    return made
+
+
+def _keep(context: Context, made: Sequence[Seen | Description]) -> None:
+    grouping = context.workspace.grouping
+    grouping.add_names([item.name for item in made if isinstance(item, Seen)])
+    # Descriptions last: an image counts as described only when its name, if it came along, is stored too.
+    grouping.add_descriptions([item.description if isinstance(item, Seen) else item for item in made])
+
+
+async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
+    """Name each image under each criterion for which its description came without a name."""
+    context, grouping = runtime.context, runtime.context.workspace.grouping
+    criteria = [grouping.criterion(criterion_id) for criterion_id in state["criteria"]]
+    total = sum(grouping.missing_count("name", c.id) for c in criteria)
+    with stage(runtime, "name", total) as current:
+        for group in _groups(criteria, one_at_a_time=context.options.one_at_a_time):
+            await _name_group(context, group, current)
+    if total:
+        context.memory.sync()
+    return {}
+
+
+async def _name_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
+    missing = {c.id: set(_missing(context, "name", c)) for c in criteria}
+    ids = [i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())]
+    for start in range(0, len(ids), context.options.chunk):
+        part = ids[start : start + context.options.chunk]
+        for wanted in {tuple(c.id for c in criteria if i in missing[c.id]) for i in part}:
+            asked = [c for c in criteria if c.id in wanted]
+            group = [i for i in part if tuple(c.id for c in criteria if i in missing[c.id]) == wanted]
+            await _name_chunk(context, group, asked, current)
+
+
+async def _name_chunk(
+    context: Context, ids: Sequence[str], criteria: Sequence[Criterion], current: Stage
+) -> None:
+    captions = context.workspace.catalogue.captions(ids)
+    texts = [captions[image_id].text for image_id in ids]
+    shared = _shared(context, ids, texts, criteria)
+    asked = [image_id for image_id in ids if image_id not in shared]
+    questions = [captions[image_id].text for image_id in asked]
+    answers = await name(
+        questions, criteria, context.text, on_answer=lambda: current.step(len(criteria))
+    )
+    names: list[Name] = [n for group in shared.values() for n in group]
+    for image_id, answer in zip(asked, answers, strict=True):
+        for n, criterion in enumerate(criteria):
+            names.append(_name(image_id, criterion, answer, n, context.text.chat.name))
+    current.step(len(shared) * len(criteria))
+    context.workspace.grouping.add_names(names)
+
+
+def _name(image_id: str, criterion: Criterion, answer: list[str] | ModelError, n: int, model: str) -> Name:
+    if isinstance(answer, ModelError):
+        return Name(image_id, criterion.id, "", f"{_FAILED}{answer}", model)
+    why = "" if answer[n] else "the caption does not say"
+    return Name(image_id, criterion.id, answer[n], why, model)
+
+
+def _shared(
+    context: Context, ids: Sequence[str], texts: Sequence[str], criteria: Sequence[Criterion]
+) -> dict[str, list[Name]]:
+    """The names of images whose captions mean the same and that are named already, by the image that takes them."""
+    least = context.options.share_similarity
+    if least > 1:
+        return {}
+    found: dict[str, list[Name]] = {}
+    hits = context.memory.nearest("caption", texts, count=4)
+    near = {i: [h.id for h in row if h.id != i and h.similarity >= least] for i, row in zip(ids, hits, strict=True)}
+    others = list({other for row in near.values() for other in row})
+    known = [context.workspace.grouping.names(c.id, others) for c in criteria]
+    for image_id, row in near.items():
+        for other in row:
+            if all(other in names for names in known):
+                found[image_id] = [replace(names[other], image_id=image_id) for names in known]
+                break
+    return found

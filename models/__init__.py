@@ -1,0 +1,1 @@
+"""Clients of model servers, the embedded models and the launcher of a local server."""

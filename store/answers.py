@@ -1,0 +1,103 @@
+"""Model answers by the hash of what was asked, the embeddings of texts, and the ledger of calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.database import Database
+from store.records import Usage
+
+Vectors = NDArray[np.float32]
+
+
+class StoredAnswer(NamedTuple):
+    """What a model once replied, and how sure it was."""
+
+    reply: dict[str, Any]
+    confidence: float | None
+    """The model's own probability of the reply, where the server gave it."""
+
+
+class StageUsage(NamedTuple):
+    """What the calls of one stage have cost."""
+
+    stage: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    seconds: float
+    """Sum over the calls, which may have run side by side."""
+    failed: int
+
+
+def answer_key(*parts: str) -> str:
+    """The key of a model answer: the SHA-256 of its parts, in order. The parts cannot run into each other."""
+    return hashlib.sha256("\x00".join(f"{len(p)}:{p}" for p in parts).encode()).hexdigest()
+
+
+class Answers:
+    """Nothing is ever asked twice: each answer is durable before the next step sees it."""
+
+    def __init__(self, database: Database) -> None:
+        """Read and write through `database`."""
+        self._db = database
+        self.run_id: int | None = None
+        """The run to which new calls are booked."""
+
+    def find(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
+        """The answers that are there, by key."""
+        query = "SELECT key, reply, confidence FROM answer WHERE key IN ({keys})"
+        return {k: StoredAnswer(json.loads(reply), sure) for k, reply, sure in self._db.where_in(query, keys)}
+
+    def add(self, key: str, stage: str, model: str, answer: StoredAnswer, usage: Usage) -> None:
+        """Store an answer and book its call, in one transaction."""
+        with self._db.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO answer (key, stage, model, reply, confidence) VALUES (?,?,?,?,?)",
+                (key, stage, model, json.dumps(answer.reply), answer.confidence),
+            )
+            connection.execute(_BOOK, (self.run_id, stage, model, *_usage(usage), ""))
+
+    def book_failure(self, stage: str, model: str, usage: Usage, error: str) -> None:
+        """Book a call that gave no usable answer."""
+        self._db.write(_BOOK, (self.run_id, stage, model, *_usage(usage), error))
+
+    def usage(self, run_id: int | None = None) -> list[StageUsage]:
+        """What each stage has cost, in all or in one run, in the order of first use."""
+        where, values = ("WHERE run_id = ?", (run_id,)) if run_id is not None else ("", ())
+        rows = self._db.rows(
+            "SELECT stage, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(cached_tokens),"
+            f" SUM(seconds), SUM(error != '') FROM call {where} GROUP BY stage ORDER BY MIN(id)",
+            values,
+        )
+        return [StageUsage(*row) for row in rows]
+
+    def find_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+        """Embeddings that are there, by key."""
+        query = "SELECT key, vector FROM embedding WHERE key IN ({keys})"
+        found = self._db.where_in(query, keys)
+        return {key: np.frombuffer(vector, dtype=np.float16).astype(np.float32) for key, vector in found}
+
+    def add_vectors(self, vectors: Mapping[bytes, Vectors]) -> None:
+        """Store embeddings, in half precision (cosines change by less than 0.001)."""
+        self._db.write_many(
+            "INSERT OR REPLACE INTO embedding (key, vector) VALUES (?,?)",
+            [(key, vector.astype(np.float16).tobytes()) for key, vector in vectors.items()],
+        )
+
+
+_BOOK = (
+    "INSERT INTO call (run_id, stage, model, prompt_tokens, completion_tokens, cached_tokens, seconds, error)"
+    " VALUES (?,?,?,?,?,?,?,?)"
+)
+
+
+def _usage(usage: Usage) -> tuple[float, ...]:
+    return (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.seconds)

@@ -1,0 +1,75 @@
+"""One SQLite connection that several threads of one process may use."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from store.schema import connect
+
+Row = tuple[Any, ...]
+_IN_LIMIT = 30_000
+"""SQLite takes 32,766 variables in a statement."""
+
+
+class Database:
+    """Statements in, rows out; each write is one transaction, durable when the method returns."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        """Open the catalogue file at `path`; see `store.schema.connect` for the errors."""
+        self.path = path
+        self._connection = connect(path, create=create)
+        self._lock = threading.RLock()
+
+    def rows(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query that is known to be small."""
+        with self._lock:
+            return self._connection.execute(statement, values).fetchall()
+
+    def one(self, statement: str, values: Sequence[object] = ()) -> Row | None:
+        """The first row, or None."""
+        with self._lock:
+            row: Row | None = self._connection.execute(statement, values).fetchone()
+            return row
+
+    def number(self, statement: str, values: Sequence[object] = ()) -> int:
+        """The first column of the first row as an int; 0 where there is none."""
+        row = self.one(statement, values)
+        return int(row[0] or 0) if row else 0
+
+    def where_in(self, statement: str, keys: Sequence[object]) -> Iterator[Row]:
+        """Rows of `statement`, in which `{keys}` stands for the list, asked in pieces SQLite can take."""
+        for start in range(0, len(keys), _IN_LIMIT):
+            part = keys[start : start + _IN_LIMIT]
+            yield from self.rows(statement.replace("{keys}", ",".join("?" * len(part))), part)
+
+    def write(self, statement: str, values: Sequence[object] = ()) -> int:
+        """Run one statement in its own transaction. Returns the last row id."""
+        with self.transaction() as connection:
+            return int(connection.execute(statement, values).lastrowid or 0)
+
+    def write_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement for each row, all in one transaction."""
+        with self.transaction() as connection:
+            connection.executemany(statement, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction over several statements: all of it or nothing."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE") if not self._connection.in_transaction else None
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
+    def close(self) -> None:
+        """Close the connection; it cannot be used afterwards."""
+        with self._lock:
+            self._connection.close()

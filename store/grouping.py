@@ -1,0 +1,204 @@
+"""Criteria, and what each image is under them: descriptions, names, clusters, assignments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from store.catalogue import LIVE
+from store.database import Database, Row
+from store.errors import InputError
+from store.records import Assignment, Cluster, Criterion, Description, Name, Status
+
+_CRITERION = "id, name, definition, guidance, k, origin, status, merged_into, likely, support"
+
+_MISSING = (
+    f"SELECT {{what}} FROM image i JOIN caption c ON c.image_id = i.id WHERE {LIVE}"
+    " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = ? AND t.image_id = i.id)"
+    " ORDER BY i.seq"
+)
+
+
+class NameCount(NamedTuple):
+    """A distinct raw name and how many images bear it."""
+
+    name: str
+    images: int
+
+
+class Grouping:
+    """What the collection looks like under each criterion."""
+
+    def __init__(self, database: Database) -> None:
+        """Read and write through `database`."""
+        self._db = database
+
+    # criteria --------------------------------------------------------------------------------------------
+
+    def criteria(self, *status: Status) -> list[Criterion]:
+        """The criteria of these statuses (all, when none is given), in the order in which they were added."""
+        found = [
+            _criterion(r) for r in self._db.rows(f"SELECT {_CRITERION} FROM criterion ORDER BY position")
+        ]
+        return [c for c in found if not status or c.status in status]
+
+    def criterion(self, name_or_id: str) -> Criterion:
+        """The criterion of this id or (whatever its case) name. Raises InputError with the known ones."""
+        wanted = name_or_id.casefold().strip()
+        known = self.criteria()
+        for criterion in known:
+            if wanted in (criterion.id.casefold(), criterion.name.casefold()):
+                return criterion
+        names = ", ".join(c.name for c in known) or "none yet"
+        raise InputError(f"No criterion '{name_or_id}' in this workspace. Known: {names}.")
+
+    def save_criterion(self, criterion: Criterion) -> None:
+        """Add the criterion, or replace the one of the same id."""
+        c = criterion
+        self._db.write(
+            f"INSERT INTO criterion ({_CRITERION}) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET"
+            " name=excluded.name, definition=excluded.definition, guidance=excluded.guidance, k=excluded.k,"
+            " origin=excluded.origin, status=excluded.status, merged_into=excluded.merged_into,"
+            " likely=excluded.likely, support=excluded.support",
+            (
+                *(c.id, c.name, c.definition, c.guidance, c.k, c.origin, c.status, c.merged_into),
+                *(json.dumps(c.values), c.support),
+            ),
+        )
+
+    def set_status(self, criterion_id: str, status: Status) -> None:
+        """Change where a criterion stands."""
+        self.save_criterion(replace(self.criterion(criterion_id), status=status))
+
+    # descriptions and names ------------------------------------------------------------------------------
+
+    def missing_ids(self, table: str, criterion_id: str) -> list[str]:
+        """Captioned images that lack a row in `description`, `name` or `assignment`, as they joined."""
+        return [row[0] for row in self._db.rows(_MISSING.format(what="i.id", table=table), (criterion_id,))]
+
+    def missing_count(self, table: str, criterion_id: str) -> int:
+        """How many captioned images lack a row in `description`, `name` or `assignment`."""
+        return self._db.number(_MISSING.format(what="COUNT(*)", table=table), (criterion_id,))
+
+    def drop_failed(self, criterion_id: str, beginning: str) -> None:
+        """Drop descriptions and names whose reason for being unclear has this beginning."""
+        for table in ("description", "name", "assignment"):
+            self._db.write(
+                f"DELETE FROM {table} WHERE criterion_id = ? AND substr(unclear, 1, ?) = ?",
+                (criterion_id, len(beginning), beginning),
+            )
+
+    def add_descriptions(self, descriptions: Sequence[Description]) -> None:
+        """Store descriptions; one that was there is replaced."""
+        self._db.write_many(
+            "INSERT OR REPLACE INTO description (criterion_id, image_id, text, unclear, model)"
+            " VALUES (?,?,?,?,?)",
+            [(d.criterion_id, d.image_id, d.text, d.unclear, d.model) for d in descriptions],
+        )
+
+    def descriptions(self, criterion_id: str, image_ids: Sequence[str]) -> dict[str, Description]:
+        """Image id to its description under the criterion."""
+        query = (
+            "SELECT image_id, criterion_id, text, unclear, model FROM description"
+            " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
+        ).replace("{criterion}", criterion_id.replace("'", "''"))
+        return {row[0]: Description(*row) for row in self._db.where_in(query, image_ids)}
+
+    def add_names(self, names: Sequence[Name]) -> None:
+        """Store names; one that was there is replaced."""
+        self._db.write_many(
+            "INSERT OR REPLACE INTO name (criterion_id, image_id, text, unclear, model) VALUES (?,?,?,?,?)",
+            [(n.criterion_id, n.image_id, n.text, n.unclear, n.model) for n in names],
+        )
+
+    def names(self, criterion_id: str, image_ids: Sequence[str]) -> dict[str, Name]:
+        """Image id to its name under the criterion."""
+        query = (
+            "SELECT image_id, criterion_id, text, unclear, model FROM name"
+            " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
+        ).replace("{criterion}", criterion_id.replace("'", "''"))
+        return {row[0]: Name(*row) for row in self._db.where_in(query, image_ids)}
+
+    def name_counts(self, criterion_id: str) -> list[NameCount]:
+        """The distinct names with how many images bear each, most frequent first, ties by name."""
+        rows = self._db.rows(
+            f"SELECT n.text, COUNT(*) FROM name n JOIN image i ON i.id = n.image_id"
+            f" WHERE n.criterion_id = ? AND n.text != '' AND {LIVE}"
+            " GROUP BY n.text ORDER BY COUNT(*) DESC, n.text",
+            (criterion_id,),
+        )
+        return [NameCount(*row) for row in rows]
+
+    def described_as(self, criterion_id: str, name: str, limit: int) -> list[str]:
+        """Up to `limit` descriptions of images that bear this name."""
+        rows = self._db.rows(
+            "SELECT d.text FROM name n JOIN description d"
+            " ON d.criterion_id = n.criterion_id AND d.image_id = n.image_id"
+            " WHERE n.criterion_id = ? AND n.text = ? AND d.text != '' ORDER BY n.image_id LIMIT ?",
+            (criterion_id, name, limit),
+        )
+        return [row[0] for row in rows]
+
+    # clusters and assignments ----------------------------------------------------------------------------
+
+    def clusters(self, criterion_id: str) -> list[Cluster]:
+        """The nodes of the criterion's tree, parents before children."""
+        rows = self._db.rows(
+            "SELECT id, criterion_id, level, name, parent_id, names FROM cluster"
+            " WHERE criterion_id = ? ORDER BY position",
+            (criterion_id,),
+        )
+        return [Cluster(row[0], row[1], row[2], row[3], row[4], tuple(json.loads(row[5]))) for row in rows]
+
+    def replace_clusters(self, criterion_id: str, clusters: Sequence[Cluster]) -> None:
+        """Put a new tree in the old one's place; the assignments to the old one go with it."""
+        with self._db.transaction() as connection:
+            connection.execute("DELETE FROM assignment WHERE criterion_id = ?", (criterion_id,))
+            connection.execute("DELETE FROM cluster WHERE criterion_id = ?", (criterion_id,))
+            connection.executemany(
+                "INSERT INTO cluster (id, criterion_id, level, name, parent_id, names) VALUES (?,?,?,?,?,?)",
+                [(c.id, c.criterion_id, c.level, c.name, c.parent_id, json.dumps(c.names)) for c in clusters],
+            )
+
+    def add_assignments(self, assignments: Sequence[Assignment]) -> None:
+        """Store assignments; one that was there is replaced."""
+        self._db.write_many(
+            "INSERT OR REPLACE INTO assignment (criterion_id, image_id, cluster_id, confidence, how, unclear)"
+            " VALUES (?,?,?,?,?,?)",
+            [(a.criterion_id, a.image_id, a.cluster_id, a.confidence, a.how, a.unclear) for a in assignments],
+        )
+
+    def assignments(self, criterion_id: str) -> list[Assignment]:
+        """Every assignment under the criterion, in the order in which the images joined."""
+        rows = self._db.rows(
+            "SELECT a.image_id, a.criterion_id, a.cluster_id, a.confidence, a.how, a.unclear"
+            f" FROM assignment a JOIN image i ON i.id = a.image_id WHERE a.criterion_id = ? AND {LIVE}"
+            " ORDER BY i.seq",
+            (criterion_id,),
+        )
+        return [Assignment(*row) for row in rows]
+
+    def leaf_counts(self, criterion_id: str) -> dict[str, int]:
+        """Fine cluster id to how many images it holds; the empty id counts the unclear ones."""
+        rows = self._db.rows(
+            f"SELECT a.cluster_id, COUNT(*) FROM assignment a JOIN image i ON i.id = a.image_id"
+            f" WHERE a.criterion_id = ? AND {LIVE} GROUP BY a.cluster_id",
+            (criterion_id,),
+        )
+        return dict(rows)
+
+    def forget_grouping(self, criterion_id: str, *, names: bool) -> None:
+        """Drop the tree and the assignments of a criterion, and with `names` its names and descriptions too.
+
+        The answers stay in the answer store, so what is asked again in the same words costs nothing.
+        """
+        tables = ["assignment", "cluster", *(["name", "description"] if names else [])]
+        with self._db.transaction() as connection:
+            for table in tables:
+                connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (criterion_id,))
+
+
+def _criterion(row: Row) -> Criterion:
+    return Criterion(*row[:8], tuple(json.loads(row[8])), row[9])

@@ -1,0 +1,333 @@
+"""The caption memory: texts with their embeddings in Chroma, to be found by id and by meaning.
+
+The catalogue is the truth. The memory holds nothing that cannot be made again from it, so whatever looks
+wrong with it is answered by making it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar, cast
+
+import chromadb
+import httpx
+from chromadb.api.collection_configuration import CreateHNSWConfiguration
+from chromadb.api.types import Where
+from chromadb.errors import ChromaError, InternalError, NotFoundError
+
+from store import memory_check
+from store.answers import Vectors
+from store.errors import WorkspaceError
+from store.memory_index import EmbeddedIndex, Index, ServedIndex
+from store.memory_rows import KINDS, PAGE, Kind, Remembered, Scalar, fingerprint, pages
+from store.workspace import Workspace
+
+T = TypeVar("T")
+_HNSW: CreateHNSWConfiguration = {
+    "space": "cosine",
+    "ef_construction": 100,
+    "max_neighbors": 16,
+    "ef_search": 100,
+}
+_TEXTS_A_QUERY = 100
+_CHECKED_ROWS = 8
+
+
+class Hit(NamedTuple):
+    """A text of the memory that is near to what was asked for."""
+
+    id: str
+    text: str
+    similarity: float
+    """Cosine of the two embeddings, -1 to 1."""
+
+
+class CaptionMemory:
+    """Captions, descriptions and names, one Chroma collection for each kind.
+
+    Threads of one process share one memory. Embedded, the memory belongs to one process at a time: a second
+    writer that is killed destroys the index. Processes that must share it use a `chroma run` server.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        embed: Callable[[Sequence[str]], Vectors],
+        signature: str,
+        index: Index,
+        on_event: Callable[[str], None],
+    ) -> None:
+        """Use `CaptionMemory.open`, which checks and fills the memory too."""
+        self._workspace = workspace
+        self._embed = embed
+        self._signature = signature
+        self._index = index
+        self._on_event = on_event
+        self._lock = threading.RLock()
+        self._collections: dict[Kind, chromadb.Collection] = {}
+        self._changed: set[Kind] = set()
+
+    @classmethod
+    def open(
+        cls,
+        workspace: Workspace,
+        embed: Callable[[Sequence[str]], Vectors],
+        signature: str,
+        *,
+        address: str = "",
+        on_event: Callable[[str], None] = lambda _: None,
+    ) -> CaptionMemory:
+        """Open the memory of a workspace, check it, and bring it up to the catalogue.
+
+        Args:
+            workspace: Whose captions, descriptions and names it holds.
+            embed: Texts to unit vectors, shape (texts, dimensions); the only thing that is called to fill it.
+            signature: Names the embedding model; a memory made with another one is made anew.
+            address: `http://host:port` of a `chroma run` server; empty for the one in the workspace's folder.
+            on_event: Is told in words when the memory was damaged, lost or behind.
+
+        Raises WorkspaceError when the server cannot be reached, another process has the memory open, or it
+        cannot be made (disk full, folder not writable).
+        """
+        index: Index = (
+            ServedIndex(workspace, address) if address else EmbeddedIndex(workspace.memory_folder, on_event)
+        )
+        memory = cls(workspace, embed, signature, index, on_event)
+        try:
+            memory._attempt(memory._bring_up)
+        except BaseException:
+            memory._collections.clear()
+            index.close(clean=False)
+            raise
+        return memory
+
+    # use -------------------------------------------------------------------------------------------------
+
+    def remember(self, kind: Kind, items: Sequence[Remembered]) -> None:
+        """Add texts, or replace those of the same id. Of several items with one id the last counts."""
+        distinct = list({item.id: item for item in items}.values())
+        self._change(kind, lambda: self._upsert(self._collection(kind), distinct))
+
+    def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Remembered]:
+        """The texts with these ids, where there are any."""
+        return self._attempt(lambda: self._get(self._collection(kind), ids))
+
+    def nearest(
+        self, kind: Kind, texts: Sequence[str], *, count: int, where: Mapping[str, Scalar] | None = None
+    ) -> list[list[Hit]]:
+        """For each text up to `count` stored ones, most similar first; same order and length as `texts`.
+
+        `where` narrows to rows whose metadata have all of these values. The search is approximate.
+        """
+        if not texts:
+            return []
+        vectors = self._embed(texts)
+        return self._attempt(lambda: self._query(self._collection(kind), vectors, count, where))
+
+    def find_same(
+        self,
+        kind: Kind,
+        texts: Sequence[str],
+        *,
+        similarity: float,
+        where: Mapping[str, Scalar] | None = None,
+    ) -> list[Hit | None]:
+        """For each text the nearest stored one if it is at least that similar, else None."""
+        found = self.nearest(kind, texts, count=1, where=where)
+        return [hits[0] if hits and hits[0].similarity >= similarity else None for hits in found]
+
+    def forget(self, kind: Kind, ids: Sequence[str]) -> None:
+        """Drop texts; ids that are not there are passed over."""
+        self._change(kind, lambda: self._delete(self._collection(kind), ids))
+
+    def count(self, kind: Kind) -> int:
+        """How many texts of this kind there are."""
+        return self._attempt(lambda: self._collection(kind).count())
+
+    def sync(self) -> None:
+        """Add what the catalogue has and the memory lacks or has otherwise; drop what the catalogue lost."""
+        self._attempt(self._sync_all)
+
+    def close(self) -> None:
+        """Close the memory and seal its files, so that the next open is quick; may be called twice."""
+        with self._lock:
+            self._collections.clear()
+            self._index.close(clean=True)
+
+    def __enter__(self) -> Self:
+        """Use as a context manager; closes at the end."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    # health ----------------------------------------------------------------------------------------------
+
+    def _attempt(self, act: Callable[[], T]) -> T:
+        """Do it; when the index fails, make it anew and do it once more."""
+        with self._lock:
+            try:
+                return act()
+            except httpx.HTTPError as error:
+                raise WorkspaceError(_LOST.format(error=error)) from error
+            except (InternalError, NotFoundError) as error:
+                self._on_event(f"The caption memory failed ({error}). It is made again from the catalogue.")
+            try:
+                self._collections.clear()
+                self._index.discard([self._collection_name(kind) for kind in KINDS])
+                self._bring_up()
+                return act()
+            except (ChromaError, httpx.HTTPError, OSError) as error:
+                raise WorkspaceError(_HOPELESS.format(error=error)) from error
+
+    def _bring_up(self) -> None:
+        for kind in KINDS:
+            collection = self._collection(kind)
+            if not memory_check.finds_itself(collection, _CHECKED_ROWS):
+                raise InternalError(f"known {kind} rows are not found by their own vectors")
+            now = fingerprint(self._workspace.database, kind)
+            if collection.count() != now.rows or self._synced(kind) != now.digest:
+                self._sync(kind)
+
+    def _synced(self, kind: Kind) -> str:
+        """Digest of the catalogue that the memory last agreed with, if it was not changed since."""
+        return self._workspace.journal.setting(f"memory.{kind}.synced")
+
+    def _set_synced(self, kind: Kind, digest: str) -> None:
+        self._workspace.journal.set_setting(f"memory.{kind}.synced", digest)
+
+    def _change(self, kind: Kind, act: Callable[[], None]) -> None:
+        if kind not in self._changed:
+            # Before the change: a kill in the middle of it must not leave the claim that they agree.
+            self._set_synced(kind, "")
+            self._changed.add(kind)
+        self._attempt(act)
+
+    def _collection_name(self, kind: Kind) -> str:
+        return f"{self._index.prefix}{kind}"
+
+    def _collection(self, kind: Kind) -> chromadb.Collection:
+        if kind not in self._collections:
+            self._collections[kind] = self._open_collection(self._collection_name(kind))
+        return self._collections[kind]
+
+    def _open_collection(self, name: str) -> chromadb.Collection:
+        client = self._index.client
+        with contextlib.suppress(NotFoundError):
+            found = client.get_collection(name, embedding_function=None)
+            if (found.metadata or {}).get("signature") == self._signature:
+                return found
+            self._on_event(f"Another embedding model is set: the caption memory's '{name}' is made again.")
+            client.delete_collection(name)
+        return client.get_or_create_collection(
+            name,
+            configuration={"hnsw": _HNSW},
+            metadata={"signature": self._signature},
+            embedding_function=None,
+        )
+
+    # rows ------------------------------------------------------------------------------------------------
+
+    def _sync_all(self) -> None:
+        for kind in KINDS:
+            self._sync(kind)
+
+    def _sync(self, kind: Kind) -> None:
+        collection, database = self._collection(kind), self._workspace.database
+        # Taken first: what is written meanwhile makes the next open look again.
+        state = fingerprint(database, kind).digest
+        empty = collection.count() == 0
+        wanted: set[str] = set()
+        added = 0
+        for page in pages(database, kind):
+            known = {} if empty else self._get(collection, [row.id for row in page])
+            stale = [row for row in page if not _holds(known.get(row.id), row)]
+            self._upsert(collection, stale)
+            wanted.update(row.id for row in page)
+            added += len(stale)
+        lost = list(self._ids(collection) - wanted) if collection.count() != len(wanted) else []
+        self._delete(collection, lost)
+        if added or lost:
+            self._on_event(f"Caption memory: {added:,} {kind}s added, {len(lost):,} dropped.")
+        self._set_synced(kind, state)
+        self._changed.discard(kind)
+
+    def _upsert(self, collection: chromadb.Collection, rows: Sequence[Remembered]) -> None:
+        for part in _parts(rows, min(PAGE, self._index.client.get_max_batch_size())):
+            collection.upsert(
+                ids=[row.id for row in part],
+                embeddings=self._embed([row.text for row in part]),
+                documents=[row.text for row in part],
+                # Chroma takes None but not an empty mapping.
+                metadatas=[cast("chromadb.Metadata", dict(row.metadata) or None) for row in part],
+            )
+
+    def _get(self, collection: chromadb.Collection, ids: Sequence[str]) -> dict[str, Remembered]:
+        found: dict[str, Remembered] = {}
+        for part in _parts(list(dict.fromkeys(ids)), PAGE):
+            rows = collection.get(ids=part, include=["documents", "metadatas"])
+            texts, metadatas = rows["documents"] or [], rows["metadatas"] or []
+            for row_id, text, metadata in zip(rows["ids"], texts, metadatas, strict=True):
+                found[row_id] = Remembered(row_id, text, cast("Mapping[str, Scalar]", metadata or {}))
+        return found
+
+    def _ids(self, collection: chromadb.Collection) -> set[str]:
+        ids: set[str] = set()
+        for offset in range(0, collection.count(), PAGE):
+            ids.update(collection.get(limit=PAGE, offset=offset, include=[])["ids"])
+        return ids
+
+    def _delete(self, collection: chromadb.Collection, ids: Sequence[str]) -> None:
+        for part in _parts(list(dict.fromkeys(ids)), min(PAGE, self._index.client.get_max_batch_size())):
+            collection.delete(ids=part)
+
+    def _query(
+        self,
+        collection: chromadb.Collection,
+        vectors: Vectors,
+        count: int,
+        where: Mapping[str, Scalar] | None,
+    ) -> list[list[Hit]]:
+        found: list[list[Hit]] = []
+        for start in range(0, len(vectors), _TEXTS_A_QUERY):
+            rows = collection.query(
+                query_embeddings=vectors[start : start + _TEXTS_A_QUERY],
+                n_results=count,
+                where=_condition(where),
+                include=["documents", "distances"],
+            )
+            columns = zip(rows["ids"], rows["documents"] or [], rows["distances"] or [], strict=True)
+            found += [
+                [Hit(i, text, 1.0 - max(0.0, min(2.0, far))) for i, text, far in zip(*column, strict=True)]
+                for column in columns
+            ]
+        return found
+
+
+_LOST = "The caption memory's server failed ({error}). Start it again with `chroma run`, then run again."
+_HOPELESS = (
+    "The caption memory cannot be made ({error}). Look for free disk space and the rights of the workspace's "
+    "folder, then run again: the catalogue is not touched by this."
+)
+
+
+def _holds(known: Remembered | None, row: Remembered) -> bool:
+    """Whether `known` says what `row` says (it may hold more metadata)."""
+    return known is not None and known.text == row.text and row.metadata.items() <= known.metadata.items()
+
+
+def _parts(rows: Sequence[T], size: int) -> Iterator[list[T]]:
+    return (list(rows[start : start + size]) for start in range(0, len(rows), size))
+
+
+def _condition(where: Mapping[str, Scalar] | None) -> Where | None:
+    parts = [{key: {"$eq": value}} for key, value in (where or {}).items()]
+    if len(parts) < 2:
+        return cast("Where", parts[0]) if parts else None
+    return cast("Where", {"$and": parts})

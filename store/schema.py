@@ -1,0 +1,192 @@
+"""The tables of the catalogue and how an older file becomes a current one.
+
+A migration is a list of statements; it is never edited once released, a change is a new one at the end.
+`PRAGMA user_version` holds how many have been applied.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from store.errors import WorkspaceError
+
+_FIRST = """
+CREATE TABLE image (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    format TEXT NOT NULL,
+    byte_size INTEGER NOT NULL,
+    phash TEXT NOT NULL,
+    taken_at TEXT,
+    twin_of TEXT NOT NULL DEFAULT '',
+    added_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE file (
+    path TEXT PRIMARY KEY,
+    root TEXT NOT NULL,
+    byte_size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    image_id TEXT REFERENCES image(id),
+    skipped TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX file_by_image ON file(image_id);
+CREATE INDEX file_by_root ON file(root);
+CREATE TABLE caption (
+    image_id TEXT PRIMARY KEY REFERENCES image(id),
+    text TEXT NOT NULL,
+    model TEXT NOT NULL,
+    tags TEXT NOT NULL DEFAULT '[]',
+    shared_from TEXT NOT NULL DEFAULT '',
+    imported_as TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE failure (
+    image_id TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    PRIMARY KEY (image_id, stage)
+);
+CREATE TABLE criterion (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    guidance TEXT NOT NULL DEFAULT '',
+    k INTEGER,
+    origin TEXT NOT NULL,
+    status TEXT NOT NULL,
+    merged_into TEXT NOT NULL DEFAULT '',
+    likely TEXT NOT NULL DEFAULT '[]',
+    support INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE description (
+    criterion_id TEXT NOT NULL REFERENCES criterion(id),
+    image_id TEXT NOT NULL REFERENCES image(id),
+    text TEXT NOT NULL,
+    unclear TEXT NOT NULL DEFAULT '',
+    model TEXT NOT NULL,
+    PRIMARY KEY (criterion_id, image_id)
+) WITHOUT ROWID;
+CREATE TABLE name (
+    criterion_id TEXT NOT NULL REFERENCES criterion(id),
+    image_id TEXT NOT NULL REFERENCES image(id),
+    text TEXT NOT NULL,
+    unclear TEXT NOT NULL DEFAULT '',
+    model TEXT NOT NULL,
+    PRIMARY KEY (criterion_id, image_id)
+) WITHOUT ROWID;
+CREATE TABLE cluster (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    criterion_id TEXT NOT NULL REFERENCES criterion(id),
+    level TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent_id TEXT NOT NULL DEFAULT '',
+    names TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX cluster_by_criterion ON cluster(criterion_id);
+CREATE TABLE assignment (
+    criterion_id TEXT NOT NULL REFERENCES criterion(id),
+    image_id TEXT NOT NULL REFERENCES image(id),
+    cluster_id TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    how TEXT NOT NULL,
+    unclear TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (criterion_id, image_id)
+) WITHOUT ROWID;
+CREATE INDEX assignment_by_cluster ON assignment(cluster_id);
+CREATE TABLE answer (
+    key TEXT PRIMARY KEY,
+    stage TEXT NOT NULL,
+    model TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    confidence REAL,
+    at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+) WITHOUT ROWID;
+CREATE TABLE call (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id INTEGER,
+    stage TEXT NOT NULL,
+    model TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    error TEXT NOT NULL DEFAULT '',
+    at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE embedding (
+    key BLOB PRIMARY KEY,
+    vector BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE edit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    who TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    undone_at TEXT
+);
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    started_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    finished_at TEXT,
+    request TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'running'
+);
+CREATE TABLE stage_time (
+    run_id INTEGER NOT NULL REFERENCES run(id),
+    stage TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    items INTEGER NOT NULL,
+    PRIMARY KEY (run_id, stage)
+);
+CREATE TABLE setting (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+
+
+def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+    """Open the catalogue at `path` and bring it to the current schema.
+
+    Raises WorkspaceError when it is missing (and `create` is false), damaged, or made by a newer version.
+    """
+    if not create and not path.is_file():
+        raise WorkspaceError(f"No xcluster workspace at {path.parent}. Make one with `xcluster run FOLDER`.")
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=30.0)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        _migrate(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise WorkspaceError(
+            f"The catalogue {path} cannot be read ({error}). Restore it from a backup, or move the "
+            "workspace away and run again: captions that were paid for are in that file only."
+        ) from error
+    except WorkspaceError:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    done = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if done > len(MIGRATIONS):
+        raise WorkspaceError(
+            f"The workspace {path.parent} has schema {done}, this xcluster knows up to {len(MIGRATIONS)}. "
+            "Update xcluster."
+        )
+    for number, statements in enumerate(MIGRATIONS[done:], start=done + 1):
+        # executescript commits first, so the transaction is part of the script: all of a migration or nothing.
+        connection.executescript(f"BEGIN IMMEDIATE;{statements}PRAGMA user_version={number};COMMIT;")

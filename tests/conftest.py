@@ -1,0 +1,21 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# One import for all test files: a session fixture imported twice would start two servers.
+from tests.vllm.fixtures import vllm_server as vllm_server
+
+_SHARED = Path(os.environ.get("XCLUSTER_EVAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of evaluation data, which is not part of the project; the test is skipped where it is absent."""
+    if not _SHARED.is_dir():
+        pytest.skip(f"evaluation data not found at {_SHARED}; set XCLUSTER_EVAL_DATA to its folder")
+    return _SHARED

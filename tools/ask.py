@@ -1,0 +1,142 @@
+"""Ask a model many questions, none of them twice: what was answered before comes from the answer store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from models.chat import Message, Reply
+from prompts import Turn
+from store.answers import Answers, StoredAnswer, answer_key
+from store.errors import BadReply, ContextTooLong, ModelError
+from store.records import Usage
+
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+
+
+class Schema(BaseModel):
+    """The base of every reply: nothing beside the named fields, as strict structured outputs want it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Chat(Protocol):
+    """What is needed of a model; `models.chat.ChatModel` is it."""
+
+    name: str
+
+    async def ask(
+        self, messages: Sequence[Message], reply: type[ReplyT], *, max_tokens: int = 512
+    ) -> Reply[ReplyT]:
+        """Ask for a typed reply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[ReplyT]):
+    """One prompt, with the schema of its reply."""
+
+    turns: Sequence[Turn]
+    reply: type[ReplyT]
+    image_id: str = ""
+    """The picture that goes with it; its pixels are read only when the question is really asked."""
+    max_tokens: int = 512
+
+
+class Answered(NamedTuple, Generic[ReplyT]):
+    """A reply with the model's probability of it, where the server told."""
+
+    value: ReplyT
+    confidence: float | None
+
+
+class Asker:
+    """A model together with the store of its answers."""
+
+    def __init__(
+        self, chat: Chat, answers: Answers, *, load_image: Callable[[str], str] | None = None
+    ) -> None:
+        """Ask `chat`; `load_image` turns an image id into a data URI (vision only)."""
+        self.chat = chat
+        self._answers = answers
+        self._load_image = load_image
+
+    async def ask(self, stage: str, question: Question[ReplyT]) -> Answered[ReplyT]:
+        """Ask one question. Raises the ModelError that `ask_many` would return."""
+        (answer,) = await self.ask_many(stage, [question])
+        if isinstance(answer, ModelError):
+            raise answer
+        return answer
+
+    async def ask_many(
+        self,
+        stage: str,
+        questions: Sequence[Question[ReplyT]],
+        *,
+        on_answer: Callable[[], None] = lambda: None,
+    ) -> list[Answered[ReplyT] | ModelError]:
+        """Ask all, side by side. Same order and length as `questions`.
+
+        A question that this model cannot answer (too long, no valid reply) has its error in its place. An error that
+        would meet every question (no server, wrong model) is raised, after the answers that came are stored.
+        """
+        keys = [self._key(question) for question in questions]
+        found = self._answers.find(list(dict.fromkeys(keys)))
+        first_with = {
+            key: question for key, question in zip(reversed(keys), reversed(questions), strict=True)
+        }
+        missing = {key: question for key, question in first_with.items() if key not in found}
+        results: dict[str, Answered[ReplyT] | ModelError] = {}
+        for key, stored in found.items():
+            value = first_with[key].reply.model_validate(stored.reply)
+            results[key] = Answered(value, stored.confidence)
+
+        fatal: list[ModelError] = []
+
+        async def one(key: str, question: Question[ReplyT]) -> None:
+            if fatal:
+                return
+            try:
+                results[key] = await self._ask(stage, key, question)
+            except ModelError as error:
+                fatal.append(error)
+            on_answer()
+
+        for _ in range(len(keys) - len(missing)):
+            on_answer()
+        await asyncio.gather(*(one(key, question) for key, question in missing.items()))
+        if fatal:
+            raise fatal[0]
+        return [results[key] for key in keys]
+
+    def _key(self, question: Question[ReplyT]) -> str:
+        prompt = json.dumps([list(turn) for turn in question.turns], ensure_ascii=False)
+        schema = json.dumps(question.reply.model_json_schema(), sort_keys=True)
+        return answer_key(self.chat.name, question.image_id, prompt, schema)
+
+    async def _ask(self, stage: str, key: str, question: Question[ReplyT]) -> Answered[ReplyT] | ModelError:
+        try:
+            messages = await asyncio.to_thread(self._messages, question)
+            reply = await self.chat.ask(messages, question.reply, max_tokens=question.max_tokens)
+        except ModelError as error:
+            self._answers.book_failure(stage, self.chat.name, Usage(), str(error)[:500])
+            if isinstance(error, BadReply | ContextTooLong):
+                return error
+            raise
+        stored = StoredAnswer(reply.value.model_dump(mode="json", by_alias=True), reply.confidence)
+        self._answers.add(key, stage, self.chat.name, stored, reply.usage)
+        return Answered(reply.value, reply.confidence)
+
+    def _messages(self, question: Question[ReplyT]) -> list[Message]:
+        image = ""
+        if question.image_id and self._load_image is not None:
+            image = self._load_image(question.image_id)
+        return [
+            Message(t.role, t.text, image if t.after is not None else "", t.after or "")
+            for t in question.turns
+        ]

@@ -1,0 +1,58 @@
+"""Batch caption: images to captions, by a vision model or by the embedded taggers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from PIL import Image as Pillow
+
+from prompts import render
+from store.errors import ModelError
+from store.records import Caption, Tag
+from tools.ask import Asker, Question, Schema
+
+
+class CaptionReply(Schema):
+    """What the vision model returns; never stored as it is."""
+
+    caption: str
+
+
+class ImageTagger(Protocol):
+    """What is needed of the embedded taggers; `models.taggers.Taggers` is it."""
+
+    signature: str
+
+    def tag(self, images: Sequence[Pillow.Image]) -> list[tuple[Tag, ...]]:
+        """The tags of each image, in order."""
+        ...
+
+
+async def caption(
+    image_ids: Sequence[str], vision: Asker, *, on_answer: Callable[[], None] = lambda: None
+) -> list[Caption | ModelError]:
+    """Ask the vision model for one caption per image. Same order and length; a failure stands in its place."""
+    turns = render("caption")
+    questions = [Question(turns, CaptionReply, image_id=i, max_tokens=400) for i in image_ids]
+    answers = await vision.ask_many("caption", questions, on_answer=on_answer)
+    return [
+        answer
+        if isinstance(answer, ModelError)
+        else Caption(image_id, answer.value.caption.strip(), vision.chat.name)
+        for image_id, answer in zip(image_ids, answers, strict=True)
+    ]
+
+
+def caption_with_tags(
+    image_ids: Sequence[str],
+    images: Sequence[Pillow.Image],
+    taggers: ImageTagger,
+    text_of: Callable[[Sequence[Tag]], str],
+) -> list[Caption]:
+    """Turn the embedded taggers' values into honest tag captions. Same order and length as `image_ids`."""
+    found = taggers.tag(images)
+    return [
+        Caption(image_id, text_of(tags), taggers.signature, tags)
+        for image_id, tags in zip(image_ids, found, strict=True)
+    ]

@@ -1,0 +1,36 @@
+"""Labels as models write them: made tidy, and the non-answers among them recognised."""
+
+from __future__ import annotations
+
+from store.records import Criterion
+
+NON_ANSWERS = frozenset(
+    {"", "unclear", "unknown", "none", "n/a", "na", "null", "not visible", "not applicable", "not specified"}
+    | {
+        "not mentioned",
+        "does not apply",
+        "cannot tell",
+        "unspecified",
+        "no answer",
+        "not clear",
+        "unidentified",
+    }
+)
+"""Whole labels that say that there is no answer. A label that merely contains one of these words is an answer."""
+_WORDS_MAX = 6
+_ARTICLES = ("a ", "an ", "the ")
+
+
+def tidy(label: str) -> str:
+    """Lower case, one space between words, no article in front, no full stop, six words at most."""
+    words = label.casefold().strip(" \t\n.,;:!\"'").split()
+    text = " ".join(words[:_WORDS_MAX])
+    for article in _ARTICLES:
+        text = text.removeprefix(article)
+    return text
+
+
+def is_unclear(label: str, criterion: Criterion) -> bool:
+    """Whether a label is no answer: one of the known non-answers, or just the criterion's own name."""
+    text = tidy(label)
+    return text in NON_ANSWERS or text == tidy(criterion.name)

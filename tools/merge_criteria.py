@@ -1,0 +1,102 @@
+"""Merge criteria: candidates from many batches to a short list of different criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from models.vectors import TextEmbedder
+from prompts import render
+from store.errors import ModelError
+from store.records import Criterion
+from tools.ask import Asker, Question, Schema
+
+_SAME = 0.80
+"""Cosine of two criteria above which they are joined without asking."""
+_MAYBE = 0.45
+"""Cosine below which they are held for different without asking."""
+
+
+class SameReply(Schema):
+    """Whether two criteria ask the same; the reason first, so that the verdict follows it."""
+
+    reason: str
+    verdict: Literal["same", "different"]
+
+
+async def merge_criteria(
+    candidates: Sequence[Criterion],
+    known: Sequence[Criterion],
+    text: Asker,
+    embedder: TextEmbedder,
+    *,
+    keep: int,
+    on_answer: Callable[[], None] = lambda: None,
+) -> list[Criterion]:
+    """Join candidates that ask the same, and leave out those that a criterion of the workspace already asks.
+
+    Returns at most `keep` new criteria, the best supported first; `support` counts the batches that proposed each.
+    What the person vetoed is in `known` and therefore does not come back. The wording is that of the
+    most often proposed member; likely values are those of all members.
+    """
+    distinct = _join_same_name(candidates)
+    ranked = sorted(distinct, key=lambda c: -c.support)
+    groups: list[list[Criterion]] = [[criterion] for criterion in known]
+    for criterion in ranked:
+        group = await _group_of(criterion, groups, text, embedder, on_answer)
+        if group is None:
+            groups.append([criterion])
+        else:
+            group.append(criterion)
+    new = [_joined(group) for group in groups[len(known) :]]
+    return sorted(new, key=lambda c: -c.support)[:keep]
+
+
+def _join_same_name(candidates: Sequence[Criterion]) -> list[Criterion]:
+    by_id: dict[str, list[Criterion]] = {}
+    for candidate in candidates:
+        by_id.setdefault(candidate.id, []).append(candidate)
+    return [_joined(group) for group in by_id.values()]
+
+
+def _joined(group: Sequence[Criterion]) -> Criterion:
+    values = list(dict.fromkeys(value for member in group for value in member.values))
+    support = sum(member.support for member in group)
+    return replace(group[0], values=tuple(values[:8]), support=support)
+
+
+async def _group_of(
+    criterion: Criterion,
+    groups: Sequence[list[Criterion]],
+    text: Asker,
+    embedder: TextEmbedder,
+    on_answer: Callable[[], None],
+) -> list[Criterion] | None:
+    """The group that asks the same as `criterion`: the nearest one, if it is near enough or the model says so."""
+    if not groups:
+        return None
+    leaders = [group[0] for group in groups]
+    vectors = embedder.embed([_meaning(c) for c in (criterion, *leaders)])
+    names = embedder.embed([c.name for c in (criterion, *leaders)])
+    nearness = np.maximum(vectors[1:] @ vectors[0], names[1:] @ names[0])
+    for index in np.argsort(-nearness)[:2]:
+        leader, cosine = leaders[int(index)], float(nearness[index])
+        if leader.id == criterion.id or cosine >= _SAME:
+            return groups[int(index)]
+        if cosine >= _MAYBE and await _asks_same(criterion, leader, text):
+            on_answer()
+            return groups[int(index)]
+    return None
+
+
+async def _asks_same(first: Criterion, second: Criterion, text: Asker) -> bool:
+    question = Question(render("merge_criteria", first=first, second=second), SameReply, max_tokens=120)
+    (answer,) = await text.ask_many("merge", [question])
+    return not isinstance(answer, ModelError) and answer.value.verdict == "same"
+
+
+def _meaning(criterion: Criterion) -> str:
+    return f"{criterion.name}: {criterion.definition}"
