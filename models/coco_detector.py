@@ -108,11 +108,15 @@ def _boxes(sides: NDArray[np.float32], cells: NDArray[np.intp], stride: int) -> 
     distance = (weights @ np.arange(_SIDE_BINS, dtype=np.float32)) / weights.sum(axis=2) * stride
     row, column = np.divmod(cells, INPUT_SIZE // stride)
     x, y = (column + 0.5) * stride, (row + 0.5) * stride
-    corners = np.stack([x - distance[:, 0], y - distance[:, 1], x + distance[:, 2], y + distance[:, 3]], axis=1)
+    corners = np.stack(
+        [x - distance[:, 0], y - distance[:, 1], x + distance[:, 2], y + distance[:, 3]], axis=1
+    )
     return corners.astype(np.float32)
 
 
-def _without_overlaps(box: NDArray[np.float32], score: NDArray[np.float32], kind: NDArray[np.intp]) -> list[int]:
+def _without_overlaps(
+    box: NDArray[np.float32], score: NDArray[np.float32], kind: NDArray[np.intp]
+) -> list[int]:
     """Non-maximum suppression within each class; indices, best first."""
     kept: list[int] = []
     area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])

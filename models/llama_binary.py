@@ -20,7 +20,7 @@ def find_llama_server(setting: Path | None = None) -> Path:
         ModelMisconfigured: `setting` is no executable file, or there is none anywhere.
     """
     if setting is not None:
-        found = shutil.which(setting)
+        found: str | None = shutil.which(str(setting))
         if found is None:
             raise ModelMisconfigured(
                 f"The setting for llama-server names {setting}, which is not an executable file. "

@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -21,21 +20,24 @@ from pathlib import Path
 from types import TracebackType
 
 from models.llama_binary import find_llama_server
+from models.loopback import HOST, NO_ANSWER, ask_status, free_port, is_free
 from store.errors import ModelMisconfigured, ModelUnavailable
 
 _START_TIMEOUT_S = 600.0
 _STOP_TIMEOUT_S = 8.0
+_HEALTH_TIMEOUT_S = 30.0
 _POLL_S = 0.1
 _DEATHS_MAX = 5
 _DEATHS_WINDOW_S = 600.0
 _LOG_MAX_BYTES = 5_000_000
 _LOG_LINES_SHOWN = 8
-_NO_ANSWER = 0
 
 
 def usable_cores() -> int:
     """How many processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class LlamaServer:
@@ -82,10 +84,10 @@ class LlamaServer:
     @property
     def base_url(self) -> str:
         """Address of the OpenAI API, ending in /v1. Empty before the first start."""
-        return f"http://127.0.0.1:{self._port}/v1" if self._port else ""
+        return f"http://{HOST}:{self._port}/v1" if self._port else ""
 
     def start(self) -> str:
-        """Start the server if it is not running, wait until it answers a real request, return `base_url`.
+        """Start the server if it does not answer, wait until it answers a real request, return `base_url`.
 
         Raises:
             ModelMisconfigured: The model file or the binary cannot be used.
@@ -93,7 +95,7 @@ class LlamaServer:
         """
         with self._lock:
             self._stopping.clear()
-            if self._process is None or self._process.poll() is not None:
+            if not self._runs():
                 self._launch()
             return self.base_url
 
@@ -113,6 +115,17 @@ class LlamaServer:
     ) -> None:
         self.stop()
 
+    def _runs(self) -> bool:
+        """Whether the server answers. One that hangs is ended, so that another can be started."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return False
+        if ask_status(self._port, "GET", "/health", timeout_s=_HEALTH_TIMEOUT_S) == http.client.OK:
+            return True
+        self._deaths.append(time.monotonic())
+        self._end_process()
+        return False
+
     def _launch(self) -> None:
         """Run the server and wait until it is ready; a failure leaves nothing running. The lock is held."""
         self._refuse_after_many_deaths()
@@ -131,8 +144,8 @@ class LlamaServer:
         threading.Thread(target=self._watch, args=(process,), name="llama-server watch", daemon=True).start()
 
     def _command(self, binary: Path) -> list[str]:
-        self._port = self._port if self._port and _is_free(self._port) else _free_port()
-        command = [str(binary), "-m", str(self._model), "--host", "127.0.0.1", "--port", str(self._port)]
+        self._port = self._port if self._port and is_free(self._port) else free_port()
+        command = [str(binary), "-m", str(self._model), "--host", HOST, "--port", str(self._port)]
         command += ["-t", str(self._threads or usable_cores())]
         command += ["-c", str(self._context * self._parallel), "-np", str(self._parallel)]
         if self._mmproj is not None:
@@ -170,30 +183,20 @@ class LlamaServer:
                 raise self._unavailable(
                     f"did not get ready in {_START_TIMEOUT_S:.0f} s with", "Choose a smaller model."
                 )
-            if self._ask("GET", "/health") == http.client.OK:
+            if ask_status(self._port, "GET", "/health", timeout_s=_HEALTH_TIMEOUT_S) == http.client.OK:
                 # One that has loaded may still be unable to answer: an embedding model, no chat template.
-                answered = self._ask("POST", "/v1/chat/completions", _ONE_TOKEN)
+                answered = self._ask_for_one_token()
                 if answered == http.client.OK:
                     return
-                if answered not in (_NO_ANSWER, http.client.SERVICE_UNAVAILABLE):
+                if answered not in (NO_ANSWER, http.client.SERVICE_UNAVAILABLE):
                     raise self._unavailable(
                         f"answers a first request with HTTP {answered}, with", "Choose a chat model."
                     )
         raise self._unavailable("was stopped while loading", "Start it again.")
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> int:
-        """The status of the reply. http.client knows no proxies, which must not see this traffic."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_START_TIMEOUT_S)
-        try:
-            connection.request(method, path, body, {"Content-Type": "application/json"})
-            reply = connection.getresponse()
-            reply.read()
-        except (OSError, http.client.HTTPException):
-            return _NO_ANSWER
-        else:
-            return reply.status
-        finally:
-            connection.close()
+    def _ask_for_one_token(self) -> int:
+        path = "/v1/chat/completions"
+        return ask_status(self._port, "POST", path, _ONE_TOKEN, timeout_s=_START_TIMEOUT_S)
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Wait for the end of `process` and start another, unless it was stopped or replaced on purpose."""
@@ -244,6 +247,8 @@ _VARIABLES = {
     "LLAMA_ARG_CORS_ORIGINS": "localhost",
     "LLAMA_ARG_ENDPOINT_SLOTS": "0",
     "LLAMA_ARG_UI": "0",
+    # MiB of memory for prompt heads that are not in use at the moment; the default is eight times that.
+    "LLAMA_ARG_CACHE_RAM": "1024",
     # Threads that spin while they wait treble the time of a reply when the processor has other work.
     "OMP_WAIT_POLICY": "passive",
 }
@@ -265,18 +270,3 @@ def _require_gguf(file: Path) -> None:
         raise ModelMisconfigured(
             f"{file} is not a GGUF model file: it begins with {magic!r}. Name a .gguf file in the settings."
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

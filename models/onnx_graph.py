@@ -49,7 +49,10 @@ class GraphBuilder:
         return name
 
     def session(
-        self, inputs: Mapping[str, Sequence[int | str]], outputs: Mapping[str, Sequence[int | str]], threads: int
+        self,
+        inputs: Mapping[str, Sequence[int | str]],
+        outputs: Mapping[str, Sequence[int | str]],
+        threads: int,
     ) -> onnxruntime.InferenceSession:
         """Close the graph and open it for running; shapes hold numbers, or a name where the size is free."""
         float_type = onnx.TensorProto.FLOAT
@@ -65,6 +68,8 @@ class GraphBuilder:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Idle threads that spin take the cores from the text model's server, which runs at the same time.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -52,9 +53,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.kill()
 
 
-def _end_when_pipe_closes(child: subprocess.Popen[bytes]) -> None:
-    while os.read(0, 1):
-        pass
+def _end_with_parent(child: subprocess.Popen[bytes], parent: int) -> None:
+    if os.name == "posix":
+        # A process forked by the parent may have inherited the pipe and keep it open: hence the second look.
+        while not select.select([0], [], [], _POLL_S)[0] and os.getppid() == parent:
+            pass
+    else:
+        os.read(0, 1)
     _end(child)
 
 
@@ -63,16 +68,9 @@ def main(arguments: list[str]) -> int:
     parent, command = int(arguments[0]), arguments[1:]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_death_wish())
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    threading.Thread(target=_end_when_pipe_closes, args=(child,), daemon=True).start()
-    while True:
-        try:
-            code = child.wait(_POLL_S)
-        except subprocess.TimeoutExpired:
-            # A process forked by the parent may have inherited the pipe and keep it open.
-            if os.name == "posix" and os.getppid() != parent:
-                _end(child)
-        else:
-            return code if code >= 0 else 128 - code
+    threading.Thread(target=_end_with_parent, args=(child, parent), daemon=True).start()
+    code = child.wait()
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

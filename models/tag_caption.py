@@ -32,7 +32,9 @@ def caption_text(tags: Sequence[Tag]) -> str:
 
 def _subject(known: dict[str, str]) -> list[str]:
     medium = known.get("medium", "picture")
-    subject, group, kind = (known.get(field) for field in ("main subject", "subject group", "kind of subject"))
+    subject, group, kind = (
+        known.get(field) for field in ("main subject", "subject group", "kind of subject")
+    )
     above = list(dict.fromkeys(name for name in (group, kind) if name and name != subject))
     if not subject and not above:
         return [f"{_capital(medium)}."]

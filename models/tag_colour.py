@@ -25,7 +25,20 @@ _HUES = (
     (340, "pink"),
     (361, "red"),
 )
-_NAMES = ("black", "white", "grey", "brown", "red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink")
+_NAMES = (
+    "black",
+    "white",
+    "grey",
+    "brown",
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "turquoise",
+    "blue",
+    "purple",
+    "pink",
+)
 
 
 def pixel_tags(image: PIL.Image.Image, text_lines: int, thresholds: Thresholds) -> list[Tag]:
@@ -57,8 +70,10 @@ def _fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
 
 def _medium(image: PIL.Image.Image, text_lines: int, without_colours: bool, thresholds: Thresholds) -> Tag:
     score = graphic_score(image)
+    if score >= thresholds.page and text_lines >= thresholds.document_lines:
+        return _said("medium", "document or screenshot")
     if score >= thresholds.graphic:
-        return _said("medium", "document or screenshot" if text_lines >= thresholds.document_lines else "drawing or graphic")
+        return _said("medium", "drawing or graphic")
     return _said("medium", "black-and-white photograph" if without_colours else "photograph")
 
 
@@ -86,7 +101,9 @@ def colour_shares(pixels: NDArray[np.float32]) -> dict[str, float]:
     named = np.full(value.shape, "", dtype="<U9")
     for limit, name in reversed(_HUES):
         named[hue < limit] = name
-    named[((named == "orange") | (named == "red") | (named == "yellow")) & (value < 140) & (saturation < 0.85)] = "brown"
+    named[
+        ((named == "orange") | (named == "red") | (named == "yellow")) & (value < 140) & (saturation < 0.85)
+    ] = "brown"
     plain = (saturation < 0.15) | (chroma < 18)
     named[plain] = "grey"
     named[plain & (value > 200)] = "white"
@@ -146,8 +163,12 @@ def edge_strength(image: PIL.Image.Image) -> float:
     grey = np.asarray(image.convert("L"), np.float32)
     if min(grey.shape) < 3 * _TILES:
         return float("inf")
-    laplacian = np.abs(4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:])
-    tiles = [tile for rows in np.array_split(laplacian, _TILES) for tile in np.array_split(rows, _TILES, axis=1)]
+    laplacian = np.abs(
+        4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
+    )
+    tiles = [
+        tile for rows in np.array_split(laplacian, _TILES) for tile in np.array_split(rows, _TILES, axis=1)
+    ]
     return float(np.sort([np.percentile(tile, 99) for tile in tiles])[-2])
 
 

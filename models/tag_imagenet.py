@@ -72,7 +72,9 @@ class SubjectScores:
         scores = self.by_level[level]
         if kind and level != "kind":
             column = LEVELS.index(level)
-            allowed = {(subject, *above)[column] for subject, above in self.parents.items() if above[1] == kind}
+            allowed = {
+                (subject, *above)[column] for subject, above in self.parents.items() if above[1] == kind
+            }
             scores = {name: scores[name] for name in allowed}
         name = max(scores, key=lambda entry: (scores[entry], entry))
         return Subject(name, scores[name])
@@ -88,9 +90,13 @@ class SubjectTagger:
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         """Take an open EfficientNet-Lite session."""
         self._session = session
-        rows = list(csv.DictReader(io.StringIO(files(__package__).joinpath(CLASS_TABLE).read_text(encoding="utf-8"))))
+        rows = list(
+            csv.DictReader(io.StringIO(files(__package__).joinpath(CLASS_TABLE).read_text(encoding="utf-8")))
+        )
         self._parents = {row["subject"]: (row["group"], row["kind"]) for row in rows}
-        self._names: dict[Level, list[str]] = {level: sorted({row[level] for row in rows}) for level in LEVELS}
+        self._names: dict[Level, list[str]] = {
+            level: sorted({row[level] for row in rows}) for level in LEVELS
+        }
         self._members: dict[Level, NDArray[np.float32]] = {}
         for level in LEVELS:
             column = {name: i for i, name in enumerate(self._names[level])}
@@ -116,7 +122,9 @@ class SubjectTagger:
             (probabilities,) = self._session.run(None, {"image": batch})
             for row in probabilities:
                 sums = {level: (row @ self._members[level]).tolist() for level in LEVELS}
-                by_level = {level: dict(zip(self._names[level], sums[level], strict=True)) for level in LEVELS}
+                by_level = {
+                    level: dict(zip(self._names[level], sums[level], strict=True)) for level in LEVELS
+                }
                 scored.append(SubjectScores(by_level, self._parents))
         return scored
 

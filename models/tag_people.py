@@ -39,7 +39,14 @@ _INDOOR_KINDS = frozenset({"furniture", "appliance or electronics"})
 _INDOOR_GROUPS = frozenset({"bathroom or cleaning item", "shop or public place"})
 _OUTDOOR_KINDS = frozenset({"landscape", "vehicle"})
 _OUTDOOR_GROUPS = frozenset(
-    {"mammal", "bird", "reptile or amphibian", "insect or spider", "street furniture", "building or structure"}
+    {
+        "mammal",
+        "bird",
+        "reptile or amphibian",
+        "insect or spider",
+        "street furniture",
+        "building or structure",
+    }
 )
 
 # Of each place: objects of the detector, and subjects of the classifier, that speak for it.
@@ -51,7 +58,11 @@ _PLACES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
             "oven,microwave,refrigerator,toaster",
             "refrigerator,microwave oven,stove,dishwasher,espresso machine,rotisserie,toaster",
         ),
-        ("bathroom", "toilet,toothbrush,hair dryer", "toilet,bathtub,sink,shower curtain,medicine cabinet,toilet paper"),
+        (
+            "bathroom",
+            "toilet,toothbrush,hair dryer",
+            "toilet,bathtub,sink,shower curtain,medicine cabinet,toilet paper",
+        ),
         ("bedroom", "bed", "bed,quilt,pillow,cradle,baby bed"),
         ("living room", "couch", "sofa,TV cabinet,home cinema"),
         (
@@ -100,7 +111,9 @@ def face_cascade() -> Path:
 
 def people_tag(detections: Sequence[Detection], thresholds: Thresholds) -> Tag:
     """How many people the detector sees, in words; `none seen` does not mean that there are none."""
-    scores = [found.score for found in detections if found.name == PERSON and found.score >= thresholds.person]
+    scores = [
+        found.score for found in detections if found.name == PERSON and found.score >= thresholds.person
+    ]
     if not scores:
         missed = max((found.score for found in detections if found.name == PERSON), default=0.0)
         return Tag("people", "none seen", 1 - missed, DETECTOR)
@@ -121,7 +134,9 @@ def people_area(detections: Sequence[Detection], thresholds: Thresholds) -> floa
     grid = np.zeros((50, 50), np.bool_)
     for found in detections:
         if found.name == PERSON and found.score >= thresholds.person:
-            left, top, right, bottom = (round(50 * side) for side in (found.left, found.top, found.right, found.bottom))
+            left, top, right, bottom = (
+                round(50 * side) for side in (found.left, found.top, found.right, found.bottom)
+            )
             grid[top:bottom, left:right] = True
     return float(grid.mean())
 
@@ -133,7 +148,8 @@ def object_tags(detections: Sequence[Detection], thresholds: Thresholds) -> list
     best = {found.name: found.score for found in reversed(seen)}
     ordered = sorted(counts, key=lambda name: -best[name])
     return [
-        Tag("other objects", name if counts[name] == 1 else f"{name} (several)", best[name], DETECTOR) for name in ordered
+        Tag("other objects", name if counts[name] == 1 else f"{name} (several)", best[name], DETECTOR)
+        for name in ordered
     ]
 
 

@@ -49,9 +49,11 @@ class Thresholds:
     """Standard deviation of luma under which the contrast is low."""
     high_contrast: float = 75.0
     """Standard deviation of luma from which the contrast is high."""
-    graphic: float = 0.66
+    graphic: float = 0.7
     """Mean of the share of flat neighbours and of the share of the four commonest colours, from which a picture is drawn."""
+    page: float = 0.45
+    """The same measure, from which a picture with much text is a document."""
     document_lines: int = 6
-    """Lines of text from which a flat picture is a document."""
-    blurred: float = 8.0
-    """Median over the tiles' strongest edges (see tag_colour) under which a picture is blurred."""
+    """Lines of text that are much text."""
+    blurred: float = 30.0
+    """Strength of the hardest edges (grey levels, see tag_colour) under which a picture is blurred."""

@@ -106,7 +106,11 @@ class Taggers:
         limits = self._thresholds
         found = self._detector.detect(image) if self._detector else []
         lines = self._reader.read(image)
-        people = people_tag(found, limits) if self._faces is None else people_tag_from_faces(self._faces.count(image))
+        people = (
+            people_tag(found, limits)
+            if self._faces is None
+            else people_tag_from_faces(self._faces.count(image))
+        )
         pixels = pixel_tags(image, len(trusted(lines, limits)), limits)
         return (
             *subject_tags(subjects, found, limits),
@@ -133,7 +137,10 @@ def subject_tags(subjects: SubjectScores, found: Sequence[Detection], limits: Th
             Tag("kind of subject", PERSON, score, source),
         ]
     if kind.score < limits.kind:
-        return [Tag(field, UNKNOWN, 0.0, CLASSIFIER) for field in ("main subject", "subject group", "kind of subject")]
+        return [
+            Tag(field, UNKNOWN, 0.0, CLASSIFIER)
+            for field in ("main subject", "subject group", "kind of subject")
+        ]
     subject, group = subjects.best("subject", kind.name), subjects.best("group", kind.name)
     return [
         _said_if("main subject", subject.name, subject.score, limits.subject),
@@ -150,7 +157,9 @@ def _working_copy(image: PIL.Image.Image) -> PIL.Image.Image:
     """RGB with the longest side at most `READING_SIZE` pixels; smaller pictures are never enlarged."""
     scale = min(1.0, READING_SIZE / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    small = image if size == image.size else image.resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
+    small = (
+        image if size == image.size else image.resize(size, PIL.Image.Resampling.LANCZOS, reducing_gap=2.0)
+    )
     return small.convert("RGB")
 
 
@@ -164,3 +173,8 @@ def _signature(thresholds: Thresholds, *, with_detector: bool) -> str:
     digest.update(detector.encode())
     names = f"{CLASSIFIER}+{'nanodet' if with_detector else 'faces'}+rapidocr+pixels"
     return f"taggers-{METHOD} {names} {digest.hexdigest()[:16]}"
+
+
+def signature(cache: Path) -> str:
+    """The signature that `Taggers.load(cache)` would have, without loading anything."""
+    return _signature(Thresholds(), with_detector=has_detector(cache))

@@ -33,7 +33,9 @@ def load_tfjs(topology: Path, weights: Path, threads: int) -> onnxruntime.Infere
         nodes = model["modelTopology"]["node"]
         signature = model["signature"]
     except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"Cannot read the model {topology}: {error}. Delete it and fetch it again.") from error
+        raise WeightsError(
+            f"Cannot read the model {topology}: {error}. Delete it and fetch it again."
+        ) from error
     conversion = _Conversion(constants)
     for node in nodes:
         conversion.convert(node)
@@ -79,7 +81,9 @@ class _Conversion:
             ),
             "ResizeBilinear": self.resize,
             "Sigmoid": lambda node, names: self.graph.node("Sigmoid", self.value(names[0])),
-            "Transpose": lambda node, names: self.transpose(self.value(names[0]), self.constants[names[1]].tolist()),
+            "Transpose": lambda node, names: self.transpose(
+                self.value(names[0]), self.constants[names[1]].tolist()
+            ),
         }
 
     def convert(self, node: dict[str, Any]) -> None:
@@ -122,11 +126,15 @@ class _Conversion:
     def conv(self, node: dict[str, Any], names: list[str]) -> str:
         kernel = self.constants[names[1]].transpose(3, 2, 0, 1)
         x = self.channels_first(self.value(names[0]))
-        return self.channels_last(self.graph.node("Conv", x, self.graph.weight(kernel), strides=_steps(node, "strides")))
+        return self.channels_last(
+            self.graph.node("Conv", x, self.graph.weight(kernel), strides=_steps(node, "strides"))
+        )
 
     def max_pool(self, node: dict[str, Any], names: list[str]) -> str:
         x = self.channels_first(self.value(names[0]))
-        pooled = self.graph.node("MaxPool", x, kernel_shape=_steps(node, "ksize"), strides=_steps(node, "strides"))
+        pooled = self.graph.node(
+            "MaxPool", x, kernel_shape=_steps(node, "ksize"), strides=_steps(node, "strides")
+        )
         return self.channels_last(pooled)
 
     def pad(self, node: dict[str, Any], names: list[str]) -> str:
@@ -153,7 +161,9 @@ class _Conversion:
     def split(self, name: str, names: list[str]) -> None:
         sizes = self.constants[names[1]].astype(np.int64)
         axis = int(self.constants[names[2]])
-        parts = self.graph.nodes("Split", self.value(names[0]), self.graph.weight(sizes), outputs=sizes.size, axis=axis)
+        parts = self.graph.nodes(
+            "Split", self.value(names[0]), self.graph.weight(sizes), outputs=sizes.size, axis=axis
+        )
         for i, part in enumerate(parts):
             self.values[name if i == 0 else f"{name}:{i}"] = part
 

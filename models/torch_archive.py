@@ -31,7 +31,9 @@ class _Storage:
 class _Tensor:
     """A view on a storage: where it starts and which shape it has."""
 
-    def __init__(self, storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object):
+    def __init__(
+        self, storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
+    ):
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def array(self) -> NDArray[Any]:
@@ -54,7 +56,9 @@ class _Reader(pickle.Unpickler):
             return _Tensor
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
-        raise WeightsError(f"The weights file asks for {module}.{name}, which is not data. Do not use this file.")
+        raise WeightsError(
+            f"The weights file asks for {module}.{name}, which is not data. Do not use this file."
+        )
 
     def persistent_load(self, pid: Any) -> _Storage:
         _, dtype, key, _, size, _ = pid

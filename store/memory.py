@@ -87,7 +87,7 @@ class CaptionMemory:
             embed: Texts to unit vectors, shape (texts, dimensions); the only thing that is called to fill it.
             signature: Names the embedding model; a memory made with another one is made anew.
             address: `http://host:port` of a `chroma run` server; empty for the one in the workspace's folder.
-            on_event: Is told in words when the memory was damaged, lost or behind.
+            on_event: Is told in words when the memory was damaged or behind, and how far the filling is.
 
         Raises WorkspaceError when the server cannot be reached, another process has the memory open, or it
         cannot be made (disk full, folder not writable).
@@ -251,6 +251,8 @@ class CaptionMemory:
             self._upsert(collection, stale)
             wanted.update(row.id for row in page)
             added += len(stale)
+            if len(stale) == PAGE:
+                self._on_event(f"Caption memory: {added:,} {kind}s so far.")
         lost = list(self._ids(collection) - wanted) if collection.count() != len(wanted) else []
         self._delete(collection, lost)
         if added or lost:

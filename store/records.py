@@ -16,9 +16,7 @@ Status = Literal["proposed", "accepted", "vetoed", "merged"]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One distinct picture. Its identity is the hash of the file's bytes, so a moved file is the same
-    image.
-    """
+    """One distinct picture. Its identity is the hash of its bytes, so a moved file is the same image."""
 
     id: str
     """SHA-256 of the bytes, 64 hex digits. For an imported caption with no file: SHA-256 of `imported:` + its

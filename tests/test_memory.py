@@ -157,10 +157,10 @@ def test_where_narrows_by_all_its_conditions(workspace: Workspace) -> None:
 
 
 def test_many_rows_are_taken_and_given_back_in_one_call(workspace: Workspace) -> None:
-    rows = [Remembered(f"r{n}", f"violin {n % 50}") for n in range(5_500)]
+    rows = [Remembered(f"r{n}", f"violin {n % 50}") for n in range(5_010)]
     with CaptionMemory.open(workspace, embed_words, "words") as memory:
         memory.remember("name", rows)
-        assert len(memory.get("name", [row.id for row in rows])) == 5_500
+        assert len(memory.get("name", [row.id for row in rows])) == 5_010
         assert len(memory.nearest("name", [row.text for row in rows[:250]], count=2)) == 250
         memory.forget("name", [row.id for row in rows])
         assert memory.count("name") == 0

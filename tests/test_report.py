@@ -16,6 +16,7 @@ from store.records import Assignment, Caption, Cluster, Criterion, Image, Progre
 from store.workspace import Workspace
 from tests.scenes import fill_with_scenes
 from tools.report import write_contact_sheet
+from tools.scan import scan
 
 NASTY = [
     "<script>alert(1)</script>",
@@ -189,8 +190,6 @@ def test_a_picture_that_is_gone_becomes_a_card(tmp_path: Path) -> None:
     photo.parent.mkdir()
     PillowImage.new("RGB", (64, 48), "teal").save(photo)
     with Workspace(tmp_path / "w", create=True) as workspace:
-        from tools.scan import scan
-
         for chunk in scan([photo.parent], known=workspace.catalogue.known_files):
             workspace.catalogue.add_files(chunk, root=photo.parent)
         (image_id,) = workspace.catalogue.image_ids()

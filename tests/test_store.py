@@ -356,12 +356,25 @@ def test_each_step_asks_for_the_images_that_lack_its_answer(workspace: Workspace
     grouping.add_descriptions(
         [Description("i1", "c'1", "text", model="m"), Description("i3", "c'1", "", "dark")]
     )
-    todo = grouping.undescribed("c'1", 2)
-    assert [image_id for _, image_id in todo] == ["i0", "i2"]
-    assert [image_id for _, image_id in grouping.undescribed("c'1", 9, after=todo[-1][0])] == ["i4"]
+    assert grouping.missing_ids("description", "c'1") == ["i0", "i2", "i4"]
     assert grouping.missing_count("description", "c'1") == 3
     assert grouping.descriptions("c'1", ids)["i3"].unclear == "dark"
-    assert len(grouping.unnamed("c'1", 9)) == len(grouping.unassigned("c'1", 9)) == 5
+    assert grouping.missing_ids("name", "c'1") == grouping.missing_ids("assignment", "c'1") == ids
+
+
+def test_answers_that_failed_are_asked_again_and_others_kept(workspace: Workspace) -> None:
+    grouping = workspace.grouping
+    add_captioned(workspace, 4)
+    for criterion in ("c", "other"):
+        grouping.save_criterion(Criterion(criterion, criterion, "D"))
+        reasons = ("no answer: timed out", "not visible", "", "no_answer%")
+        rows = [(f"i{n}", criterion, "" if why else "text", why) for n, why in enumerate(reasons)]
+        grouping.add_descriptions([Description(*row) for row in rows])
+        grouping.add_names([Name(*row) for row in rows])
+    grouping.drop_failed("c", "no answer")
+    for table in ("description", "name"):
+        assert grouping.missing_ids(table, "c") == ["i0"]
+        assert grouping.missing_ids(table, "other") == []
 
 
 def test_distinct_names_are_counted_over_the_collection(workspace: Workspace) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from store.errors import InputError
-from tools.find_files import READ_SUFFIXES
+from tools.find_files import IMAGE_SUFFIXES
 from tools.table_rows import BadRow, OnBad, Row, csv_rows, json_rows, parquet_rows
 
 IMAGE_COLUMNS = ("image", "file", "file_name", "filename", "path", "image_path", "image_id", "id")
@@ -166,7 +166,7 @@ def _sidecars(folder: Path, on_bad: OnBad) -> Iterator[ImportedCaption]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         images: dict[str, list[Path]] = {}
         for path in (Path(place, name) for name in sorted(files)):
-            if path.suffix.lower() in READ_SUFFIXES:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
                 images.setdefault(path.stem, []).append(path)
         for text_file in (Path(place, name) for name in sorted(files) if name.lower().endswith(".txt")):
             shown = text_file.relative_to(top).as_posix()

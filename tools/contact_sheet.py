@@ -48,6 +48,13 @@ class Picture:
     how: str = ""
     unclear: str = ""
 
+    @property
+    def label(self) -> str:
+        """What stands below it: what is not said by the picture's place on the page already."""
+        if self.unclear or (self.name and self.name.casefold() != self.place.casefold()):
+            return self.unclear or self.name
+        return self.caption if self.thumb else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from pydantic import Field, create_model
 
+from models.tag_caption import UNKNOWN
 from prompts import render
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name, Tag
@@ -92,27 +93,33 @@ async def choose_field(criterion: Criterion, fields: Sequence[str], text: Asker)
     return "" if field == "none" else field
 
 
-def describe_with_tags(caption: Caption, criterion: Criterion, field: str, kinds: Mapping[str, str]) -> Seen:
+def describe_with_tags(
+    caption: Caption, criterion: Criterion, field: str, general: Mapping[str, str]
+) -> Seen:
     """What the tags say of the criterion, with source and score; unclear when no tagger passed its threshold.
 
-    `kinds` names for a field the field that holds its more general value (dog: animal), which helps the hierarchy.
+    `general` names for a field the one that holds its more general value (dog: animal); where the tagger was sure of
+    that only, it is the answer.
     """
     model = caption.model
-    tag = _tag(caption.tags, field)
-    if tag is None:
+    chain = [field]
+    while chain[-1] in general:
+        chain.append(general[chain[-1]])
+    known = [tag for tag in (_tag(caption.tags, f) for f in chain) if tag is not None]
+    if not known:
         why = f"the embedded taggers found no {field}" if field else "the embedded taggers cannot see this"
         return Seen(
             Description(caption.image_id, criterion.id, "", why, model),
             Name(caption.image_id, criterion.id, "", why, model),
         )
-    general = _tag(caption.tags, kinds.get(field, ""))
-    kind = f", a kind of {general.value}" if general and general.value != tag.value else ""
-    text = f"{tag.field}: {tag.value}{kind} ({tag.source}, {tag.score:.2f})"
+    kinds = [f"a kind of {tag.value}" for tag in known[1:] if tag.value != known[0].value]
+    said = ", ".join([known[0].value, *dict.fromkeys(kinds)])
+    text = f"{field}: {said} ({known[0].source}, {known[0].score:.2f})"
     return Seen(
         Description(caption.image_id, criterion.id, text, model=model),
-        Name(caption.image_id, criterion.id, tag.value, model=model),
+        Name(caption.image_id, criterion.id, known[0].value, model=model),
     )
 
 
 def _tag(tags: Sequence[Tag], field: str) -> Tag | None:
-    return next((tag for tag in tags if field and tag.field == field), None)
+    return next((tag for tag in tags if field and tag.field == field and tag.value != UNKNOWN), None)

@@ -23,12 +23,11 @@ from store.errors import InputError
 
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".jsonl"})
 PATH_COLUMNS = ("path", "file", "image", "filename", "file_name")
-READ_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm"]
-)
-RAW_SUFFIXES = frozenset([".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw"])
-IMAGE_SUFFIXES = (
-    READ_SUFFIXES | RAW_SUFFIXES | frozenset([".svg", ".svgz", ".eps", ".psd", ".jp2", ".j2k", ".jxl", ".ico", ".tga", ".xcf"])
+RAW_SUFFIXES = frozenset({".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw"})
+IMAGE_SUFFIXES = RAW_SUFFIXES.union(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".avif"),
+    (".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".svg", ".svgz", ".eps", ".psd", ".jp2", ".j2k"),
+    (".jxl", ".ico", ".tga", ".xcf"),
 )
 """Names that promise an image, also of kinds that are not read: such files are never passed over in
 silence."""

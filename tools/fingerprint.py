@@ -66,9 +66,7 @@ def fingerprint(picture: Image.Image) -> str:
 
 
 def _cell_means(planes: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
-    """Mean over `cells` x `cells` equal cells: shape (side, side, channels) to (cells * cells *
-    channels,).
-    """
+    """Mean over equal cells: shape (side, side, channels) to (cells * cells * channels,)."""
     step = planes.shape[0] // cells
     means: NDArray[np.float32] = planes.reshape(cells, step, cells, step, -1).mean(axis=(1, 3)).ravel()
     return means
@@ -76,9 +74,7 @@ def _cell_means(planes: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
 
 @cache
 def _cosines() -> NDArray[np.float32]:
-    """The 16 lowest rows of the DCT-II matrix of size 64; its scale does not matter for signs against a
-    median.
-    """
+    """The 16 lowest rows of the DCT-II matrix of size 64, unscaled: only signs against a median count."""
     rows = np.arange(16)[:, None]
     columns = np.arange(SIDE)[None, :]
     return np.cos(np.pi * (2 * columns + 1) * rows / (2 * SIDE)).astype(np.float32)

@@ -61,50 +61,55 @@ def group_near_duplicates(phashes: Mapping[str, str], max_distance: int = MAX_DI
 
 
 def _find_leaders(prints: Fingerprints, max_distance: int) -> NDArray[np.int64]:
-    """Give each row the row that leads it. Rounds: leaders are compared again until none of them finds
-    another.
-    """
-    leaders = np.arange(len(prints.hashes))
-    alive = leaders.copy()
-    keys = _keys(prints.hashes, max_distance)
-    while len(alive):
-        firsts = _earliest_matches(prints, alive, keys, max_distance)
-        joined = np.flatnonzero(firsts != alive)
-        for place in joined.tolist():
-            row, leader = int(alive[place]), int(leaders[firsts[place]])
-            if (
-                leader == firsts[place]
-                or _alike(prints, np.array([row]), np.array([leader]), max_distance)[0]
-            ):
-                leaders[row] = leader
-        led = leaders[alive] != alive
-        if not led.any():
-            break
-        alive = alive[~led]
+    """Give each row the row that leads it. Rows that lead are compared with each other, key by key."""
+    rows = np.arange(len(prints.hashes))
+    leaders = rows.copy()
+    settled = False
+    while not settled:
+        settled = True
+        for key in _keys(prints.hashes, max_distance):
+            alive = np.flatnonzero(leaders == rows)
+            settled &= _join(
+                prints, leaders, _earliest_matches(prints, alive, key, max_distance), max_distance
+            )
     return leaders
 
 
-def _earliest_matches(
-    prints: Fingerprints, rows: NDArray[np.int64], keys: list[NDArray[np.int64]], max_distance: int
-) -> NDArray[np.int64]:
-    """For each of `rows` (ascending), the first of them that is its near-duplicate; itself when none is
-    earlier.
+def _join(
+    prints: Fingerprints, leaders: NDArray[np.int64], firsts: NDArray[np.int64], max_distance: int
+) -> bool:
+    """Let rows follow the leader of their first match, in place; False when some have to look for another.
+
+    Those are rows too far from that leader, and the followers of a row that has itself begun to follow.
     """
+    settled = True
+    for row in np.flatnonzero(firsts < np.arange(len(firsts))).tolist():
+        leader = leaders[firsts[row]]
+        if leader == firsts[row] or _alike(prints, leader[None], np.array([row]), max_distance)[0]:
+            leaders[row] = leader
+        else:
+            settled = False
+    orphans = np.flatnonzero(leaders[leaders] != leaders)
+    leaders[orphans] = orphans
+    return settled and not len(orphans)
+
+
+def _earliest_matches(
+    prints: Fingerprints, rows: NDArray[np.int64], key: NDArray[np.int64], max_distance: int
+) -> NDArray[np.int64]:
+    """For every row, the first of `rows` (ascending) with its key that is its near-duplicate, or itself."""
     earliest = np.arange(len(prints.hashes))
-    for key in keys:
-        for first, second in _near_pairs(
-            prints, rows[np.argsort(key[rows], kind="stable")], key, max_distance
-        ):
-            np.minimum.at(earliest, second, first)
-    found: NDArray[np.int64] = earliest[rows]
-    return found
+    for first, second in _near_pairs(prints, rows[np.argsort(key[rows], kind="stable")], key, max_distance):
+        np.minimum.at(earliest, second, first)
+    return earliest
 
 
 def _near_pairs(
     prints: Fingerprints, rows: NDArray[np.int64], key: NDArray[np.int64], max_distance: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Give pairs (a, b), a < b, of near-duplicates among `rows` with the same key; `rows` is sorted by key,
-    then by row.
+    """Give pairs (a, b), a < b, of near-duplicates among `rows` with the same key.
+
+    `rows` is sorted by key, then by row.
 
     All places are shifted against each other by one, two, three, ... at once, as long as any pair shares a
     key.
@@ -145,22 +150,22 @@ def _alike(
     return alike
 
 
-def _keys(hashes: NDArray[np.uint64], max_distance: int) -> list[NDArray[np.int64]]:
-    """For each random sample of hash bits, the key that every row has under it. One empty sample for few
-    rows.
-    """
+def _keys(hashes: NDArray[np.uint64], max_distance: int) -> Iterator[NDArray[np.int64]]:
+    """Give, for each random sample of hash bits, every row's key; one empty sample for few rows."""
     if len(hashes) <= _COMPARE_ALL or max_distance >= HASH_BITS:
-        return [np.zeros(len(hashes), np.int64)]
+        yield np.zeros(len(hashes), np.int64)
+        return
     random = np.random.default_rng(0)
     shuffled = random.permutation(HASH_BITS)
-    # Bits of real pictures hang together, so how many are needed is tried, not reckoned.
-    bits = next(
-        (n for n in range(1, 32) if _pairs(_sample(hashes, shuffled[:n])) <= _BUCKET_PAIRS * len(hashes)), 32
-    )
+    # Bits of real pictures hang together, so how many are needed is tried. Near-duplicates share keys however
+    # long these are, so there is an end to trying.
+    most = math.ceil(math.log2(len(hashes) / _BUCKET_PAIRS)) + 4
+    keys = ((n, _sample(hashes, shuffled[:n])) for n in range(1, most))
+    bits = next((n for n, key in keys if _pairs(key) <= _BUCKET_PAIRS * len(hashes)), most)
     meet = (1 - max_distance / HASH_BITS) ** bits
     tables = math.ceil(math.log(1 - _RECALL) / math.log(1 - meet)) if max_distance > 0 else 1
-    samples = [random.choice(HASH_BITS, bits, replace=False) for _ in range(tables)]
-    return [_sample(hashes, sample) for sample in samples]
+    for _ in range(tables):
+        yield _sample(hashes, random.choice(HASH_BITS, bits, replace=False))
 
 
 def _pairs(keys: NDArray[np.int64]) -> float:

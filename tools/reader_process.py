@@ -26,8 +26,9 @@ from typing import IO
 
 from store.errors import XclusterError
 from store.records import Image, ScannedFile
+from tools.decode import Limits
 from tools.find_files import FoundFile, stamp
-from tools.read_image import Limits, NoImage, read_image
+from tools.read_image import NoImage, read_image
 
 FILE_TIMEOUT_S = 120.0
 """Seconds one file may take, a slow network disk included; then its process is ended."""
@@ -67,7 +68,7 @@ class ReaderPool:
     def _read(self, file: FoundFile) -> ScannedFile | None:
         process = self._idle.get()
         try:
-            # A process may also be ended from outside, short of memory: only a file that ends two is to blame.
+            # A process may also be ended from outside, short of memory: a file is to blame if it ends two.
             answer = process.ask(file) or process.ask(file)
         finally:
             self._idle.put(process)

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from store.records import Progress, ScannedFile
+from tools.decode import MAX_BYTES, MAX_PIXELS, Limits
 from tools.find_files import FoundFile, stamp, walk
-from tools.read_image import MAX_BYTES, MAX_PIXELS, Limits
 from tools.reader_process import ReaderPool
 
 CHUNK_FILES = 256
@@ -32,13 +32,12 @@ def scan(
     max_bytes: int = MAX_BYTES,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Generator[list[ScannedFile], None, None]:
-    """Read every new or changed file under `roots`, in chunks of at most 256, in the order of
-    `tools.find_files.walk`.
+    """Read every new or changed file under `roots`, in chunks of at most 256.
 
-    A file whose size and modification time are those in `known` is not opened and not yielded. Files that are
-    no images, and do not claim to be by their names, are not yielded either. Both are counted: `on_progress`
-    gets the stage `scan`, files done and in all, and in `extra` how many were `read`, `skipped`, `unchanged`,
-    `not_an_image`.
+    The order is that of `tools.find_files.walk`. A file whose size and modification time are those in `known`
+    is not opened and not yielded. Files that are no images, and do not claim to be by their names, are not
+    yielded either. Both are counted: `on_progress` gets the stage `scan`, files done and in all, and in
+    `extra` how many were `read`, `skipped`, `unchanged` and `not_an_image`.
 
     `workers`: processes that read; one a core if None. `max_pixels`, `max_bytes`: what is refused without
     decoding.

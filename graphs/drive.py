@@ -1,0 +1,75 @@
+"""Drive a graph from the outside: start it, pass on its progress, answer its interrupts, book the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.types import Command
+
+from graphs.context import Context
+from graphs.organise import builder
+from graphs.state import OrganiseState, Review
+from store.records import Progress
+
+OnReview = Callable[[dict[str, Any]], Awaitable[Review]]
+
+
+async def organise(
+    context: Context,
+    state: OrganiseState,
+    *,
+    on_progress: Callable[[Progress], None],
+    on_review: OnReview,
+) -> int:
+    """Run the whole graph over the workspace and return the run's id.
+
+    The run is booked as `finished` last of all, as `stopped` when it is cancelled, as `failed` on any error, which
+    is raised on. Whatever was answered by then is stored.
+    """
+    workspace = context.workspace
+    workspace.catalogue.clear_failures()
+    run_id = workspace.journal.start_run(dict(state))
+    workspace.answers.run_id = run_id
+    try:
+        await _stream(replace(context, run_id=run_id), state, run_id, on_progress, on_review)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        workspace.journal.finish_run(run_id, "stopped")
+        raise
+    except BaseException:
+        workspace.journal.finish_run(run_id, "failed")
+        raise
+    workspace.journal.finish_run(run_id, "finished")
+    return run_id
+
+
+async def _stream(
+    context: Context,
+    state: OrganiseState,
+    run_id: int,
+    on_progress: Callable[[Progress], None],
+    on_review: OnReview,
+) -> None:
+    config: RunnableConfig = {"configurable": {"thread_id": f"run-{run_id}"}}
+    async with AsyncSqliteSaver.from_conn_string(str(context.workspace.checkpoint_file)) as saver:
+        graph = builder.compile(checkpointer=saver)
+        given: OrganiseState | Command[Any] | None = state
+        while given is not None:
+            asked: list[Any] = []
+            async for part in graph.astream(
+                given,
+                config,
+                context=context,
+                stream_mode=["custom", "updates"],
+                subgraphs=True,
+                version="v2",
+            ):
+                if part["type"] == "custom":
+                    on_progress(Progress(**part["data"]))
+                elif "__interrupt__" in part["data"]:
+                    asked += part["data"]["__interrupt__"]
+            given = Command(resume=(await on_review(asked[0].value)).model_dump()) if asked else None

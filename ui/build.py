@@ -1,0 +1,127 @@
+"""Make the ready objects of a run from the settings: the one place where concrete classes meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+
+from graphs.context import Context, Options, Taggers
+from models import tag_caption, taggers
+from models.chat import ChatModel
+from models.embedded_text import EmbeddedChat, embedded_name
+from models.embedder import Embedder
+from models.endpoint import Endpoint
+from models.llama_server import LlamaServer
+from models.vectors import CachedEmbedder, ServerEmbedder, TextEmbedder
+from models.weights import TEXT_MODEL, default_cache, fetch
+from store.errors import InputError
+from store.memory import CaptionMemory
+from store.records import Progress
+from store.workspace import Workspace
+from tools.ask import Asker, Chat
+from tools.read_image import load_rgb, to_jpeg_data_uri
+from ui.settings import Role, Settings
+
+OnProgress = Callable[[Progress], None]
+OnEvent = Callable[[str], None]
+_PARALLEL = 2
+"""Requests that our own server decodes side by side; see docs/embedded-text.md for what that was measured to bring."""
+_EMBEDDED_TIMEOUT_S = 900.0
+
+
+@contextmanager
+def context(
+    settings: Settings, workspace: Workspace, *, on_progress: OnProgress, on_event: OnEvent
+) -> Iterator[Context]:
+    """Everything that a run needs, closed again at the end. Servers and weights are fetched when first needed."""
+    profile = settings.chosen()
+    weights = settings.cache or default_cache()
+    options = Options(
+        propose_batch=profile.propose_batch,
+        propose_batches=profile.propose_batches,
+        max_criteria=settings.max_criteria,
+        share_twins=settings.share_twins,
+        share_similarity=settings.share_similarity,
+        one_at_a_time=settings.one_at_a_time,
+        seed=settings.seed,
+    )
+    with ExitStack() as stack:
+        embedder = CachedEmbedder(_embedder(profile.embedding, weights, on_progress), workspace.answers)
+        memory = stack.enter_context(
+            CaptionMemory.open(
+                workspace, embedder.embed, embedder.signature, address=settings.chroma, on_event=on_event
+            )
+        )
+        text = _chat(profile.text, workspace, weights, stack, on_progress, vision=False)
+        vision = None
+        if profile.vision.base_url or profile.vision.gguf:
+            seeing = _chat(profile.vision, workspace, weights, stack, on_progress, vision=True)
+            vision = Asker(seeing, workspace.answers, load_image=_loader(workspace, options.image_side))
+        yield Context(
+            workspace=workspace,
+            memory=memory,
+            text=Asker(text, workspace.answers),
+            embedder=embedder,
+            vision=vision,
+            taggers=_taggers(weights) if vision is None else None,
+            options=options,
+        )
+
+
+def _embedder(role: Role, weights: Path, on_progress: OnProgress) -> TextEmbedder:
+    if role.base_url:
+        return ServerEmbedder(role.endpoint())
+    return Embedder.load(weights, on_progress)
+
+
+def _chat(
+    role: Role,
+    workspace: Workspace,
+    weights: Path,
+    stack: ExitStack,
+    on_progress: OnProgress,
+    *,
+    vision: bool,
+) -> Chat:
+    if role.base_url:
+        return ChatModel(role.endpoint())
+    if vision and role.mmproj is None:
+        raise InputError(f"The vision model {role.gguf} needs its projector: set `mmproj` beside `gguf`.")
+    log = workspace.log_folder / ("llama-server-vision.log" if vision else "llama-server-text.log")
+
+    def start() -> LlamaServer:
+        model = role.gguf or fetch(TEXT_MODEL, weights, on_progress)
+        return LlamaServer(model, mmproj=role.mmproj, context=role.context, parallel=_PARALLEL, log=log)
+
+    endpoint = Endpoint(
+        base_url="",
+        model=embedded_name(role.gguf or Path(TEXT_MODEL.file)),
+        at_once=_PARALLEL,
+        timeout_s=_EMBEDDED_TIMEOUT_S,
+        context=role.context,
+    )
+    chat = EmbeddedChat(endpoint, start)
+    stack.callback(chat.close)
+    return chat
+
+
+def _taggers(weights: Path) -> Taggers:
+    load = cache(lambda: taggers.Taggers.load(weights))
+    return Taggers(
+        signature=taggers.signature(weights),
+        load=load,
+        text_of=tag_caption.caption_text,
+        general_field={"main subject": "subject group", "subject group": "kind of subject"},
+    )
+
+
+def _loader(workspace: Workspace, longest_side: int) -> Callable[[str], str]:
+    def load(image_id: str) -> str:
+        paths = workspace.catalogue.paths([image_id])
+        if image_id not in paths:
+            raise InputError(f"The file of image {image_id[:12]} is gone. Run again to scan the folder anew.")
+        return to_jpeg_data_uri(load_rgb(paths[image_id], longest_side=longest_side))
+
+    return load

@@ -1,0 +1,194 @@
+"""The command line: `xcluster run`, `show`, `status`, `export`, `import captions`, `criteria`, `fetch`, `doctor`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from store.errors import InputError, XclusterError
+from store.records import LEVELS
+from store.workspace import Workspace
+from ui import commands, settings
+from ui.doctor import doctor as examine
+
+app = typer.Typer(
+    help="Organise an image collection with natural language.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+importing = typer.Typer(help="Bring in what other tools made.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, progress to standard error.")]
+ProfileName = Annotated[str, typer.Option("--profile", help="Which models to use: embedded, vllm, ollama, openai, or your own.")]
+WorkspaceArgument = Annotated[Path, typer.Argument(help="The workspace's folder.", metavar="WORKSPACE")]
+
+_CANCELLED = 130
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "- `xcluster run photos`\n"
+    '- `xcluster run photos --criterion "Location" --k 5`\n'
+    '- `xcluster run photos --criterion "Mood: how the people feel" --guidance "do not consider gender" --yes`\n'
+    "- `xcluster run photos --profile vllm --workspace trip.xcluster`"
+)
+def run(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Folders, images, or lists of paths (.txt, .csv, .jsonl).", metavar="FOLDER")
+    ] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", help="Where what is learned is kept. [default: FOLDER.xcluster]")
+    ] = None,
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option("--criterion", "-c", help="Group by this (`Name` or `Name: meaning`) and skip discovery; may be repeated."),
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", min=2, help="How many coarse clusters the named criteria get.")] = None,
+    guidance: Annotated[str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept every proposed criterion without a review.")] = False,
+    rediscover: Annotated[bool, typer.Option("--rediscover", help="Propose criteria again; vetoed ones stay away.")] = False,
+    profile: ProfileName = "",
+    as_json: AsJson = False,
+) -> None:
+    """Organise a collection: find criteria, group every image under each, print the trees.
+
+    Run it again to do only what is missing. Ctrl-C loses nothing.
+    """
+    commands.run(
+        folders or [],
+        workspace,
+        wishes=[commands.wish(text, guidance=guidance, k=k) for text in criterion or []],
+        accept_all=yes,
+        rediscover=rediscover,
+        profile=profile,
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: `xcluster show photos.xcluster --criterion Mood --level middle`")
+def show(
+    workspace: WorkspaceArgument,
+    criterion: Annotated[str, typer.Option("--criterion", "-c", help="Only this one.")] = "",
+    level: Annotated[str, typer.Option("--level", "-l", help="How deep: coarse, middle or fine.")] = "fine",
+    as_json: AsJson = False,
+) -> None:
+    """Print the trees of clusters with their counts."""
+    if level not in LEVELS:
+        raise InputError(f"No level '{level}'. Give coarse, middle or fine.")
+    with Workspace(workspace) as opened:
+        commands.show(opened, criterion, level, as_json=as_json)
+
+
+@app.command(epilog="Example: `xcluster status photos.xcluster --json`")
+def status(workspace: WorkspaceArgument, as_json: AsJson = False) -> None:
+    """Say what is there, what is missing, what was skipped and why, and what it has cost."""
+    with Workspace(workspace) as opened:
+        commands.status(opened, as_json=as_json)
+
+
+@app.command(epilog="Example: `xcluster report photos.xcluster`, then open the printed file.")
+def report(workspace: WorkspaceArgument, as_json: AsJson = False) -> None:
+    """Write the HTML contact sheets: a page per criterion, its clusters with thumbnails."""
+    with Workspace(workspace) as opened:
+        commands.report(opened, as_json=as_json)
+
+
+@app.command(epilog="Example: `xcluster export photos.xcluster --format parquet --output photos.parquet`")
+def export(
+    workspace: WorkspaceArgument,
+    format: Annotated[str, typer.Option("--format", "-f", help="csv, jsonl or parquet.")] = "csv",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: WORKSPACE/export.FORMAT]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one row per image and criterion: path, clusters at three levels, name, description, confidence."""
+    with Workspace(workspace) as opened:
+        commands.export(opened, format, output, as_json=as_json)
+
+
+@app.command(
+    epilog="Examples:\n\n- `xcluster criteria photos.xcluster`\n- `xcluster criteria photos.xcluster --veto Colour`"
+)
+def criteria(
+    workspace: WorkspaceArgument,
+    veto: Annotated[list[str] | None, typer.Option(help="Veto this one; it is not proposed again.")] = None,
+    accept: Annotated[list[str] | None, typer.Option(help="Accept this one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the criteria, and accept or veto some."""
+    with Workspace(workspace) as opened:
+        commands.criteria(opened, veto or [], accept or [], as_json=as_json)
+
+
+@app.command(epilog="Example: `xcluster fetch`, once, before working without a network.")
+def fetch(profile: ProfileName = "", as_json: AsJson = False) -> None:
+    """Fetch the embedded models' files into the cache."""
+    commands.fetch_weights(settings.load(None, profile=profile), as_json=as_json)
+
+
+@app.command(epilog="Example: `xcluster doctor --profile vllm`")
+def doctor(
+    workspace: Annotated[Path | None, typer.Argument(help="A workspace to look at too.")] = None,
+    profile: ProfileName = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check models, servers, disk and versions; say what is wrong and what to do."""
+    findings = examine(settings.load(workspace, profile=profile), workspace)
+    if as_json:
+        _print_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            mark = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}[finding.state]
+            Console().print(f"{mark} {finding.what}", highlight=False)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+@importing.command(
+    epilog="Example: `xcluster import captions captions.jsonl --workspace photos.xcluster --images photos`"
+)
+def captions(
+    source: Annotated[Path, typer.Argument(help="JSONL (also .gz), CSV, Parquet, or a folder with .txt files or metadata.jsonl.")],
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace; made when missing.")],
+    images: Annotated[Path | None, typer.Option(help="The folder of the images, when it is not that of the source.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="The column that holds the caption.")] = None,
+    image_column: Annotated[str | None, typer.Option(help="The column that names the image.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take captions that exist already, with or without the image files."""
+    commands.bring_captions(
+        source, workspace, images=images, text_column=text_column, image_column=image_column, as_json=as_json
+    )
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def main() -> None:
+    """Run the command line; errors become one message and an exit code."""
+    errors = Console(stderr=True)
+    try:
+        app(standalone_mode=False)
+    except XclusterError as error:
+        errors.print("[bold red]Error:[/bold red]", end=" ")
+        errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        errors.print("Stopped. Nothing that was done is lost: run the same command again to go on.")
+        sys.exit(_CANCELLED)
+    except typer.Abort:
+        sys.exit(_CANCELLED)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+
+
+if __name__ == "__main__":
+    main()
