@@ -21,6 +21,7 @@ from store.workspace import Workspace
 from tools import edit
 from tools.merge_criteria import merge_criteria
 from tools.propose_criteria import propose_criteria
+from tools.propose_from_tags import FieldValues, propose_from_tags, telling_fields
 
 _CAPTION_CHARS = 600
 """Of a caption that is longer, the proposer sees the beginning."""
@@ -33,9 +34,7 @@ async def propose(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, 
     known = grouping.criteria()
     if state["wishes"] or (any(c.status != "vetoed" for c in known) and not state["rediscover"]):
         return {}
-    batches = _batches(context.workspace, context.options)
-    with stage(runtime, "propose", len(batches)) as current:
-        candidates = await propose_criteria(batches, context.text, on_answer=current.step)
+    candidates = await _candidates(runtime)
     with stage(runtime, "merge", len(candidates)) as current:
         most = context.options.max_criteria
         new = await merge_criteria(
@@ -50,6 +49,30 @@ async def propose(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, 
             "text model (see docs/configuration.md)."
         )
     return {}
+
+
+async def _candidates(runtime: Runtime[Context]) -> list[Criterion]:
+    """From the fields of the tags when the taggers saw the images; from captions otherwise."""
+    context = runtime.context
+    fields = tag_fields(context)
+    if fields:
+        with stage(runtime, "propose", 1) as current:
+            found = await propose_from_tags(fields, context.text, count=context.options.max_criteria)
+            current.step()
+        return found
+    batches = _batches(context.workspace, context.options)
+    with stage(runtime, "propose", len(batches)) as current:
+        return await propose_criteria(batches, context.text, on_answer=current.step)
+
+
+def tag_fields(context: Context) -> list[FieldValues]:
+    """The fields by which tagged images can be sorted; none when most captions are not the taggers'."""
+    catalogue = context.workspace.catalogue
+    captions = catalogue.captions(catalogue.captioned_ids()).values()
+    tagged = [caption.tags for caption in captions if caption.tags]
+    if context.taggers is None or 2 * len(tagged) < len(captions):
+        return []
+    return telling_fields(tagged, context.taggers.general_field)
 
 
 def _batches(workspace: Workspace, options: Options) -> list[list[str]]:

@@ -12,12 +12,14 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from graphs.context import Context
+from graphs.discover import tag_fields
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
 from tools.describe import Seen, choose_field, describe, describe_with_caption, describe_with_tags
 from tools.name import name
+from tools.propose_from_tags import field_of
 
 _FAILED = "failed: "
 """How the reason of a failed answer begins; such rows are asked again by the next run."""
@@ -65,7 +67,11 @@ async def _fields(context: Context, criteria: Sequence[Criterion]) -> dict[str, 
     fields = context.workspace.catalogue.tag_fields()
     if not fields:
         return {}
-    return {criterion.id: await choose_field(criterion, fields, context.text) for criterion in criteria}
+    telling = tag_fields(context)
+    return {
+        criterion.id: field_of(criterion, telling) or await choose_field(criterion, fields, context.text)
+        for criterion in criteria
+    }
 
 
 async def _describe_chunk(

@@ -22,7 +22,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, ValidationError
 
 from models.endpoint import Endpoint
-from store.errors import BadReply, ContextTooLong, ModelError, ModelMisconfigured, ModelUnavailable
+from store.errors import BadReply, ContextTooLong, ModelError, ModelMisconfigured, ModelUnavailable, Refused
 from store.records import Usage
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
@@ -55,6 +55,7 @@ class ChatModel:
         """Make the client; nothing is sent yet. `http` replaces the network in tests."""
         self.endpoint = endpoint
         self.name = endpoint.model
+        self.at_once = endpoint.at_once
         self._gate = asyncio.Semaphore(endpoint.at_once)
         self._client = ChatOpenAI(
             base_url=endpoint.base_url,
@@ -87,10 +88,12 @@ class ChatModel:
                 try:
                     value = _parse(answer, reply)
                 except ValueError as second:
-                    raise BadReply(
+                    bad = BadReply(
                         f"{self.name} gave no valid {reply.__name__} in two tries ({_short(second)}): "
                         f"{answer.text[:200]!r}. A larger model, or a larger context, may help."
-                    ) from second
+                    )
+                    bad.usage = usage
+                    raise bad from second
         return Reply(value, usage, _probability(answer))
 
     async def _send(
@@ -98,7 +101,9 @@ class ChatModel:
     ) -> tuple[AIMessage, Usage]:
         schema = {"name": reply.__name__, "schema": reply.model_json_schema(), "strict": True}
         options: dict[str, Any] = {
-            "response_format": {"type": "json_schema", "json_schema": schema},
+            # As a plain option the client would read it too, and raise on a reply that was cut off or filtered,
+            # with the text and the tokens lost.
+            "extra_body": {"response_format": {"type": "json_schema", "json_schema": schema}},
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
@@ -109,6 +114,13 @@ class ChatModel:
             answer = await self._client.ainvoke(turns, **options)
         except openai.OpenAIError as error:
             raise explain(error, self.endpoint) from error
+        except (ValueError, TypeError, LookupError) as error:
+            # What the client raises on a body that is JSON, or not even that, but no chat completion.
+            where = f"{self.endpoint.base_url} (model '{self.name}')"
+            raise ModelUnavailable(
+                f"{where} sent no chat completion ({_short(error)}). Is the address that of an OpenAI-compatible "
+                "server (it usually ends in /v1)?"
+            ) from error
         return answer, _usage(answer, time.perf_counter() - start)
 
 
@@ -124,7 +136,7 @@ def explain(error: openai.OpenAIError, endpoint: Endpoint) -> ModelError:
             )
         case openai.APIConnectionError():
             return ModelUnavailable(
-                f"Cannot reach {where}: {_short(error.__cause__ or error)}. Is the server running, and is the "
+                f"Cannot reach {where}: {_short(_root(error))}. Is the server running, and is the "
                 "address right (it usually ends in /v1)? `xcluster doctor` checks it."
             )
         case openai.AuthenticationError() | openai.PermissionDeniedError():
@@ -136,14 +148,23 @@ def explain(error: openai.OpenAIError, endpoint: Endpoint) -> ModelError:
         case openai.BadRequestError() if _mentions(said, "context", "too long", "maximum", "exceed"):
             return ContextTooLong(f"The prompt does not fit {where}: {said}. Serve it with a longer context.")
         case openai.BadRequestError() if _mentions(said, "image", "multimodal", "mmproj", "vision"):
-            return ModelMisconfigured(
+            return Refused(
                 f"{where} did not take the image: {said}. Is it a vision model (and, for llama.cpp, was it "
                 "started with its projector)?"
             )
+        case openai.BadRequestError() | openai.UnprocessableEntityError():
+            return Refused(f"{where} refused the question: {said}.")
         case openai.RateLimitError():
             return ModelUnavailable(f"{where} keeps answering 429: {said}. Lower `at_once` or wait.")
         case _:
             return ModelUnavailable(f"{where} failed: {said}.")
+
+
+def _root(error: BaseException) -> BaseException:
+    """The error at the bottom: the layers above it say only that the connection failed."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _mentions(text: str, *words: str) -> bool:
@@ -176,7 +197,11 @@ def _parse(answer: AIMessage, reply: type[ReplyT]) -> ReplyT:
     if answer.response_metadata.get("finish_reason") == "length":
         raise ValueError(f"the reply was cut off at {len(text)} characters")
     try:
-        return reply.model_validate(json.loads(text, strict=False))
+        # Half a surrogate pair is valid JSON but no text: nothing could store it.
+        plain = json.dumps(json.loads(text, strict=False), ensure_ascii=False).encode("utf-8", "replace")
+        return reply.model_validate_json(plain)
+    except RecursionError as error:
+        raise ValueError("the reply is nested too deeply") from error
     except ValidationError as error:
         raise ValueError("; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors()[:3])) from error
 

@@ -1,8 +1,9 @@
-"""NanoDet (RangiLyu, 2020; anchor-free, 416 px): finds people and 79 kinds of everyday objects, the classes of COCO."""
+"""NanoDet (RangiLyu, 2020; anchor-free, 416 px): finds people and 79 kinds of objects, those of COCO."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,7 @@ WEIGHTS_FILE = "nanodet.bin"
 LOWEST_SCORE = 0.3
 """No detection under this score is ever returned."""
 
-CLASSES = tuple(
-    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,bench,"
-    "bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,skis,"
-    "snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,wine glass,cup,fork,"
-    "knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,potted plant,bed,"
-    "dining table,toilet,television,laptop,computer mouse,remote control,keyboard,mobile phone,microwave,oven,toaster,sink,"
-    "refrigerator,book,clock,vase,scissors,teddy bear,hair dryer,toothbrush".split(",")
-)
+CLASSES_FILE = "coco_classes.txt"
 
 # Of each stride in pixels: the graph's outputs with the class scores and with the box sides.
 _HEADS = {8: ("Identity", "Identity_3"), 16: ("Identity_1", "Identity_4"), 32: ("Identity_2", "Identity_5")}
@@ -60,6 +54,7 @@ class CocoDetector:
         """Take an open NanoDet session."""
         self._session = session
         self._input = session.get_inputs()[0].name
+        self._classes = files(__package__).joinpath(CLASSES_FILE).read_text(encoding="utf-8").splitlines()
 
     @classmethod
     def load(cls, folder: Path, threads: int) -> CocoDetector:
@@ -82,16 +77,17 @@ class CocoDetector:
             scores.append(outputs[score_head][0][cells, kinds])
             classes.append(kinds)
         box, score, kind = np.concatenate(boxes), np.concatenate(scores), np.concatenate(classes)
-        box = (box - [left, top, left, top]) / (np.array([*image.size, *image.size]) * scale)
-        box = box.clip(0, 1)
+        offset = np.array([left, top, left, top], np.float32)
+        sides = np.array([*image.size, *image.size], np.float32) * scale
+        box = ((box - offset) / sides).clip(0, 1).astype(np.float32)
         return [
-            Detection(CLASSES[kind[i]], float(score[i]), *(float(side) for side in box[i]))
+            Detection(self._classes[kind[i]], float(score[i]), *(float(side) for side in box[i]))
             for i in _without_overlaps(box, score, kind)
         ]
 
 
 def _letterbox(image: PIL.Image.Image) -> tuple[NDArray[np.float32], float, int, int]:
-    """The net's input (1, 3, 416, 416) with grey bars, the scale, and the offset of the picture in it, in pixels."""
+    """The net's input (1, 3, 416, 416) with grey bars, the scale, and the offset in it in pixels."""
     scale = INPUT_SIZE / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     left, top = (INPUT_SIZE - width) // 2, (INPUT_SIZE - height) // 2
@@ -102,7 +98,7 @@ def _letterbox(image: PIL.Image.Image) -> tuple[NDArray[np.float32], float, int,
 
 
 def _boxes(sides: NDArray[np.float32], cells: NDArray[np.intp], stride: int) -> NDArray[np.float32]:
-    """Corners in pixels of the input, (N, 4): each side is the mean of a distribution over 11 distances from the cell."""
+    """Corners in pixels of the input, (N, 4): each side is the mean of a distribution over 11 distances."""
     logits = sides.reshape(-1, 4, _SIDE_BINS)
     weights = np.exp(logits - logits.max(axis=2, keepdims=True))
     distance = (weights @ np.arange(_SIDE_BINS, dtype=np.float32)) / weights.sum(axis=2) * stride

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan and Le, 2019; the Lite family: no squeeze-and-excitation, ReLU6) as an ONNX session."""
+"""EfficientNet-Lite0 (Tan and Le, 2019; Lite: no squeeze-and-excitation, ReLU6) as an ONNX session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAGES = ((1, 3, 1, 1), (2, 3, 2, 6), (2, 5, 2, 6), (3, 3, 2, 6), (3, 5, 1, 6), 
 def load_efficientnet_lite(weights: Path, threads: int) -> onnxruntime.InferenceSession:
     """Build the net from a PyTorch weights file.
 
-    Input `image`: (N, 3, 224, 224), RGB. Output `probability`: (N, 1000), each row sums to 1, in ImageNet's order.
+    Input `image`: (N, 3, 224, 224), RGB. The one output: (N, 1000), each row sums to 1, in ImageNet's order.
 
     Raises:
         WeightsError: the file cannot be read.
@@ -68,12 +68,12 @@ class _Net:
             auto_pad="SAME_UPPER",
         )
         if relu:
-            low, high = (self.graph.weight(np.float32(limit)) for limit in (0, 6))
+            low, high = (self.graph.weight(np.array(limit, np.float32)) for limit in (0, 6))
             x = self.graph.node("Clip", x, low, high)
         return x
 
     def block(self, x: str, prefix: str, *, stride: int, kernel: int, expand: int) -> str:
-        """Inverted bottleneck: widen, filter each channel, narrow; added to its input where the shapes agree."""
+        """Inverted bottleneck: widen, filter each channel, narrow; added to its input where shapes agree."""
         before = x
         if expand != 1:
             x = self.conv(x, f"{prefix}_expand_conv", f"{prefix}_bn0", stride=1, relu=True)

@@ -23,6 +23,7 @@ class EmbeddedChat:
     def __init__(self, endpoint: Endpoint, start: Callable[[], LlamaServer]) -> None:
         """Ask as `endpoint` says, at the address of the server that `start` returns (it may fetch files first)."""
         self.name = endpoint.model
+        self.at_once = endpoint.at_once
         self._endpoint = endpoint
         self._start = start
         self._lock = asyncio.Lock()

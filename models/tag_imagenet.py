@@ -1,7 +1,8 @@
 """What a picture mainly shows: ImageNet classes summed up a tree of everyday names.
 
-The tree is `imagenet_classes.csv`: of each of the 1000 classes its name in WordNet 3.0, the subject a person would say (all
-breeds are `dog`), a group (`bird`) and a kind (`animal`). Groups and kinds follow WordNet's hypernyms, corrected by hand.
+The tree is `imagenet_classes.csv`: of each of the 1000 classes its name in WordNet 3.0, the subject a person
+would say (all breeds are `dog`), a group (`bird`) and a kind (`animal`). Groups and kinds follow WordNet's
+hypernyms, corrected by hand.
 """
 
 from __future__ import annotations

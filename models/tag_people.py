@@ -1,4 +1,4 @@
-"""How many people a picture shows, which other objects, and what these say of the setting and the place."""
+"""How many people a picture shows, and which other objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 import PIL.Image
 
 from models.coco_detector import Detection
-from models.tag_imagenet import SubjectScores
 from models.tag_thresholds import Thresholds
 from store.records import Tag
 
@@ -20,71 +19,10 @@ UNKNOWN = "unknown"
 PERSON = "person"
 DETECTOR = "nanodet"
 FACES = "haar-face"
-CUES = "scene-cues"
 
 _FACE_CASCADE = "haarcascade_frontalface_alt.xml"
 _SMALLEST_FACE = 32
 _CROWD = 5
-
-_INDOOR_OBJECTS = frozenset(
-    "couch,bed,dining table,toilet,television,laptop,computer mouse,remote control,keyboard,microwave,oven,toaster,sink,"
-    "refrigerator,book,toothbrush,hair dryer,wine glass,scissors,vase,cup,fork,knife,spoon,bowl".split(",")
-)
-_OUTDOOR_OBJECTS = frozenset(
-    "car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,bicycle,horse,sheep,"
-    "cow,elephant,bear,zebra,giraffe,skis,snowboard,frisbee,kite,baseball bat,baseball glove,skateboard,surfboard,"
-    "tennis racket,bench,bird".split(",")
-)
-_INDOOR_KINDS = frozenset({"furniture", "appliance or electronics"})
-_INDOOR_GROUPS = frozenset({"bathroom or cleaning item", "shop or public place"})
-_OUTDOOR_KINDS = frozenset({"landscape", "vehicle"})
-_OUTDOOR_GROUPS = frozenset(
-    {
-        "mammal",
-        "bird",
-        "reptile or amphibian",
-        "insect or spider",
-        "street furniture",
-        "building or structure",
-    }
-)
-
-# Of each place: objects of the detector, and subjects of the classifier, that speak for it.
-_PLACES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    place: (frozenset(objects.split(",")), frozenset(subjects.split(",")))
-    for place, objects, subjects in (
-        (
-            "kitchen",
-            "oven,microwave,refrigerator,toaster",
-            "refrigerator,microwave oven,stove,dishwasher,espresso machine,rotisserie,toaster",
-        ),
-        (
-            "bathroom",
-            "toilet,toothbrush,hair dryer",
-            "toilet,bathtub,sink,shower curtain,medicine cabinet,toilet paper",
-        ),
-        ("bedroom", "bed", "bed,quilt,pillow,cradle,baby bed"),
-        ("living room", "couch", "sofa,TV cabinet,home cinema"),
-        (
-            "office or desk",
-            "keyboard,computer mouse,laptop",
-            "desk,computer,computer keyboard,computer mouse,computer screen,laptop,printer",
-        ),
-        (
-            "street",
-            "car,bus,truck,traffic light,stop sign,parking meter,fire hydrant,motorcycle",
-            "taxi,car,road sign,traffic light,parking meter,van,truck,bus",
-        ),
-        ("railway", "train", "train,tram"),
-        (
-            "sports ground",
-            "tennis racket,baseball bat,baseball glove,skateboard,sports ball",
-            "racket,baseball player,tennis ball,baseball",
-        ),
-        ("snow or mountains", "skis,snowboard", "skis,mountain,snowmobile,dogsled"),
-        ("waterside", "boat,surfboard", "beach,lake,rocky coast,pier,dock,sailboat,canoe,boat,ship"),
-    )
-}
 
 
 class FaceFinder:
@@ -151,29 +89,3 @@ def object_tags(detections: Sequence[Detection], thresholds: Thresholds) -> list
         Tag("other objects", name if counts[name] == 1 else f"{name} (several)", best[name], DETECTOR)
         for name in ordered
     ]
-
-
-def setting_tag(subjects: SubjectScores, detections: Sequence[Detection], thresholds: Thresholds) -> Tag:
-    """Indoors or outdoors, by the weight of the things that stand in the one or the other."""
-    cues = [found for found in detections if found.score >= thresholds.cue]
-    indoors = sum(found.score for found in cues if found.name in _INDOOR_OBJECTS)
-    indoors += subjects.total("kind", _INDOOR_KINDS) + subjects.total("group", _INDOOR_GROUPS)
-    outdoors = sum(found.score for found in cues if found.name in _OUTDOOR_OBJECTS)
-    outdoors += subjects.total("kind", _OUTDOOR_KINDS) + subjects.total("group", _OUTDOOR_GROUPS)
-    lead = abs(indoors - outdoors)
-    if lead <= thresholds.setting:
-        return Tag("setting", UNKNOWN, 0.0, CUES)
-    return Tag("setting", "indoors" if indoors > outdoors else "outdoors", lead / (indoors + outdoors), CUES)
-
-
-def place_tag(subjects: SubjectScores, detections: Sequence[Detection], thresholds: Thresholds) -> Tag:
-    """A likely kind of place, from the things that are typical of it."""
-    cues = [found for found in detections if found.score >= thresholds.cue]
-    weights = {
-        place: sum(found.score for found in cues if found.name in objects) + subjects.total("subject", names)
-        for place, (objects, names) in _PLACES.items()
-    }
-    first, second = sorted(weights, key=lambda place: -weights[place])[:2]
-    if weights[first] - weights[second] < thresholds.place:
-        return Tag("place", UNKNOWN, 0.0, CUES)
-    return Tag("place", first, weights[first] / sum(weights.values()), CUES)

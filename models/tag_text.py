@@ -1,6 +1,7 @@
 """Text that is written in a picture, read by RapidOCR (PP-OCR models on ONNX Runtime).
 
-What is read is data of unknown origin: it is cleaned of control characters and quotation marks, cut short, and put in quotes.
+What is read is data of unknown origin: it is cleaned of control characters and quotation marks, cut short,
+and put in quotes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 from rapidocr import RapidOCR
+from rapidocr.utils.output import RapidOCROutput
 
 from models.tag_thresholds import Thresholds
 from store.records import Tag
@@ -38,7 +40,7 @@ class TextLine:
 
 
 class TextReader:
-    """Finds lines of text and reads them; the reader runs only where the finder sees a line. Not for several threads."""
+    """Finds lines of text, and reads where it found any. Not for several threads at once."""
 
     def __init__(self, threads: int) -> None:
         """Open the models that come with the package."""
@@ -59,10 +61,11 @@ class TextReader:
         if min(image.size) < _SMALLEST_SIDE:
             return []
         found = self._engine(np.ascontiguousarray(np.asarray(image)[:, :, ::-1]))
-        texts = getattr(found, "txts", None)
-        if not texts:
+        if not isinstance(found, RapidOCROutput) or found.txts is None or found.scores is None:
             return []
-        return [TextLine(clean(text), float(score)) for text, score in zip(texts, found.scores, strict=True)]
+        return [
+            TextLine(clean(text), float(score)) for text, score in zip(found.txts, found.scores, strict=True)
+        ]
 
 
 def ocr_models() -> list[Path]:

@@ -1,4 +1,4 @@
-"""Every number at which an embedded tagger starts to speak; docs/embedded-vision.md says how each was chosen."""
+"""The numbers at which the embedded taggers start to speak; docs/embedded-vision.md says how chosen."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Thresholds:
     high_contrast: float = 75.0
     """Standard deviation of luma from which the contrast is high."""
     graphic: float = 0.7
-    """Mean of the share of flat neighbours and of the share of the four commonest colours, from which a picture is drawn."""
+    """Mean share of flat neighbours and of the four commonest colours, from which a picture is drawn."""
     page: float = 0.45
     """The same measure, from which a picture with much text is a document."""
     document_lines: int = 6

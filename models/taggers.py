@@ -1,4 +1,4 @@
-"""Embedded vision: small taggers that together say of a picture what they can, each value with a source and a score.
+"""Embedded vision: small taggers that say of a picture what they can, each value with a source and a score.
 
 No GPU, no torch, no server. What they see and how sure they are is measured in docs/embedded-vision.md.
 """
@@ -28,9 +28,8 @@ from models.tag_people import (
     people_area,
     people_tag,
     people_tag_from_faces,
-    place_tag,
-    setting_tag,
 )
+from models.tag_scene import CUES_FILE, SceneTagger
 from models.tag_text import READING_SIZE, TextReader, ocr_models, text_tags, trusted
 from models.tag_thresholds import Thresholds
 from store.records import Tag
@@ -77,6 +76,7 @@ class Taggers:
         self._detector = detector
         self._faces = None if detector else FaceFinder(thresholds)
         self._reader = reader
+        self._scene = SceneTagger(thresholds)
         self._thresholds = thresholds
         self.signature = signature
         """Names the taggers, their weights and thresholds; changes whenever an answer could."""
@@ -116,15 +116,14 @@ class Taggers:
             *subject_tags(subjects, found, limits),
             people,
             *object_tags(found, limits),
-            setting_tag(subjects, found, limits),
-            place_tag(subjects, found, limits),
+            *self._scene.tags(subjects, found),
             *text_tags(lines, limits),
             *pixels,
         )
 
 
 def subject_tags(subjects: SubjectScores, found: Sequence[Detection], limits: Thresholds) -> list[Tag]:
-    """Main subject, its group and its kind. ImageNet has no class for people, so the detector speaks for them."""
+    """Main subject, its group and its kind. ImageNet knows no people, so the detector speaks for them."""
     kind = subjects.best("kind")
     people = [seen for seen in found if seen.name == PERSON and seen.score >= limits.person]
     yields = kind.score < limits.kind or kind.name in _YIELDS_TO_PEOPLE
@@ -165,7 +164,8 @@ def _working_copy(image: PIL.Image.Image) -> PIL.Image.Image:
 
 def _signature(thresholds: Thresholds, *, with_detector: bool) -> str:
     digest = hashlib.sha256(json.dumps(asdict(thresholds), sort_keys=True).encode())
-    digest.update(files(__package__).joinpath(CLASS_TABLE).read_bytes())
+    for table in (CLASS_TABLE, CUES_FILE):
+        digest.update(files(__package__).joinpath(table).read_bytes())
     digest.update(f"rapidocr {version('rapidocr')} opencv {version('opencv-python-headless')}".encode())
     for path in (imagenet_weights(), *ocr_models()):
         digest.update(hashlib.sha256(path.read_bytes()).digest())

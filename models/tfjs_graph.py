@@ -1,7 +1,8 @@
 """Reading a TensorFlow.js graph model (a JSON topology and a file of weights) into an ONNX session.
 
-Knows the operations of plain convolutional detectors that were exported by way of ONNX; refuses any other by name. Layouts
-stay as the graph has them (channels last around each convolution); ONNX Runtime removes the transpositions in pairs.
+Knows the operations of plain convolutional detectors that were exported by way of ONNX; refuses any other by
+name. Layouts stay as the graph has them (channels last around each convolution); ONNX Runtime removes the
+transpositions in pairs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading the tensors of a PyTorch weights file without torch.
 
-Only the older archive layout is known (torch < 1.6: a few pickles in a row, then the raw storages), which is what the weight
-package uses. Pickles can run code; this reader admits four harmless names and refuses every other.
+Only the older archive layout is known (torch < 1.6: a few pickles in a row, then the raw storages), which is
+what the weight package uses. Pickles can run code; this reader admits four harmless names and no other.
 """
 
 from __future__ import annotations

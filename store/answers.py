@@ -56,6 +56,11 @@ class Answers:
         query = "SELECT key, reply, confidence FROM answer WHERE key IN ({keys})"
         return {k: StoredAnswer(json.loads(reply), sure) for k, reply, sure in self._db.where_in(query, keys)}
 
+    def has_any(self, stage: str, model: str) -> bool:
+        """Whether this model has ever answered in this stage."""
+        query = "SELECT 1 FROM answer WHERE stage = ? AND model = ? LIMIT 1"
+        return self._db.one(query, (stage, model)) is not None
+
     def add(self, key: str, stage: str, model: str, answer: StoredAnswer, usage: Usage) -> None:
         """Store an answer and book its call, in one transaction."""
         with self._db.transaction() as connection:

@@ -8,9 +8,12 @@ XclusterError
         ModelUnavailable    wrong address, refused, timed out, or a local server that will not start
         ModelMisconfigured  wrong model name, wrong key, no image support
         ContextTooLong      the prompt does not fit
+        Refused             the server takes no such question, or not this one; others may be answered
         BadReply            the reply does not follow the schema, after the retries
     WeightsError        model weights cannot be fetched or do not have the pinned hash (exit code 6)
 """
+
+from store.records import Usage
 
 
 class XclusterError(Exception):
@@ -41,6 +44,8 @@ class ModelError(XclusterError):
     """A model did not give a usable answer."""
 
     exit_code = 5
+    usage = Usage()
+    """What the calls cost all the same, where it is known."""
 
 
 class ModelUnavailable(ModelError):
@@ -53,6 +58,10 @@ class ModelMisconfigured(ModelError):
 
 class ContextTooLong(ModelError):
     """The prompt does not fit into the model's context."""
+
+
+class Refused(ModelError):
+    """The server takes no such question, or not this one; others may be answered."""
 
 
 class BadReply(ModelError):

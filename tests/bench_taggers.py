@@ -1,8 +1,9 @@
 """Measures the embedded taggers on labelled pictures: `python -m tests.bench_taggers DATA [CACHE]`.
 
-Pictures are split in two by a hash of their file name. The sweep shows precision and coverage of each threshold on the first
-half, where thresholds are chosen; the table at the end shows the second half at the thresholds in use, which is what
-docs/embedded-vision.md reports. DATA is the folder with `photos` and `cards`, CACHE that of the object detector.
+Pictures are split in two by a hash of their file name. The sweep shows precision and coverage of each
+threshold on the first half, where thresholds are chosen; the table at the end shows the second half at the
+thresholds in use, which docs/embedded-vision.md reports. DATA is the folder with `photos` and `cards`, CACHE
+that of the object detector.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
@@ -25,7 +27,8 @@ from models.coco_detector import CocoDetector, Detection
 from models.fetch_detector import detector_folder, has_detector
 from models.tag_colour import pixel_tags
 from models.tag_imagenet import SubjectScores, SubjectTagger
-from models.tag_people import FaceFinder, people_tag, place_tag, setting_tag
+from models.tag_people import FaceFinder, people_tag
+from models.tag_scene import SceneTagger
 from models.tag_text import TextLine, TextReader, trusted
 from models.tag_thresholds import Thresholds
 from models.taggers import subject_tags
@@ -102,7 +105,7 @@ def _people_label(seen: Seen) -> str | None:
 
 
 def judge_people(seen: Seen, limits: Thresholds, wanted: str) -> Verdict | str:
-    """`presence`: people or none; `seen`: only when people are claimed; `count`: the number; `face`: faces alone."""
+    """`presence`: people or none; `seen`: only when claimed; `count`: the number; `face`: by faces."""
     label = _people_label(seen)
     if label is None or (wanted == "count" and label not in PEOPLE):
         return "not labelled"
@@ -117,11 +120,11 @@ def judge_people(seen: Seen, limits: Thresholds, wanted: str) -> Verdict | str:
 
 
 def judge_setting(seen: Seen, limits: Thresholds, *, visible: bool) -> Verdict | str:
-    """`visible`: only pictures labelled indoors or outdoors; else only close-ups, plain backgrounds and the like."""
+    """`visible`: only pictures labelled indoors or outdoors; else only close-ups and the like."""
     label = seen.labels.get("Location coarse", seen.labels.get("Setting single", ""))
     if not label or (label in SETTINGS) != visible:
         return "not labelled"
-    said = setting_tag(seen.subjects, seen.found, limits).value
+    said = SceneTagger(limits).tags(seen.subjects, seen.found)[0].value
     return None if said == "unknown" else said == SETTINGS.get(label)
 
 
@@ -129,7 +132,7 @@ def judge_place(seen: Seen, limits: Thresholds) -> Verdict | str:
     """Right when either of the finer location labels is what the place stands for."""
     if "Location middle" not in seen.labels:
         return "not labelled"
-    said = place_tag(seen.subjects, seen.found, limits).value
+    said = SceneTagger(limits).tags(seen.subjects, seen.found)[1].value
     if said == "unknown":
         return None
     return bool(PLACES[said] & {seen.labels["Location middle"], seen.labels["Location fine"]})
@@ -218,13 +221,11 @@ def main(data: Path, cache: Path) -> None:
         end=", ",
     )
     print(f"{(time.perf_counter() - start) / len(pictures):.2f} s each")
-    known = {entry.name for entry in fields(Thresholds)}
     print("\nFirst half, by threshold")
     for name, threshold, values, judge in CHECKS:
-        for value in values if threshold in known else ():
-            print(
-                f"{name:26s} {threshold} {value:<5} {figures(first, replace(limits, **{threshold: value}), judge)}"
-            )
+        for value in values:
+            given: dict[str, Any] = {threshold: value}
+            print(f"{name:26s} {threshold} {value:<5}", figures(first, replace(limits, **given), judge))
     print("\nSecond half, at the thresholds in use")
     for name, _, _, judge in CHECKS:
         print(f"{name:26s} {figures(second, limits, judge)}")

@@ -14,6 +14,25 @@ _OBJECT = {
     "furniture",
 }
 
+_DISHES = (
+    "Biryani",
+    "Burger",
+    "Butter chicken",
+    "Dessert",
+    "Dosa",
+    "Fried rice",
+    "Idli",
+    "Pasta",
+    "Pizza",
+    "Samosa",
+)
+
+
+def _said_so(*labels: str) -> dict[str, set[str]]:
+    """Labels that are the very words of the taggers."""
+    return {label: {label.lower()} for label in labels}
+
+
 KINDS: dict[str, dict[str, set[str]]] = {
     "Object coarse": {
         "Animal": _ANIMAL,
@@ -32,10 +51,7 @@ KINDS: dict[str, dict[str, set[str]]] = {
         "Street scene or sign": {"building or place"},
         "Vehicle": {"vehicle"},
     },
-    "Dish single": dict.fromkeys(
-        ("Biryani,Burger,Butter chicken,Dessert,Dosa,Fried rice,Idli,Pasta,Pizza,Samosa".split(",")),
-        _FOOD,
-    ),
+    "Dish single": dict.fromkeys(_DISHES, _FOOD),
 }
 
 GROUPS: dict[str, dict[str, set[str]]] = {
@@ -57,18 +73,41 @@ GROUPS: dict[str, dict[str, set[str]]] = {
 
 # Dishes without a class of their own in ImageNet: only the general answer is right, any other dish is wrong.
 SUBJECTS: dict[str, dict[str, set[str]]] = {
-    "Object fine": {
-        name: {name.lower()}
-        for name in (
-            "Airplane,Banana,Bee,Bus,Butterfly,Chair,Dog,Elephant,Goldfish,Guitar,Hamburger,Piano,Pizza,Refrigerator,"
-            "Strawberry,Trumpet,Turtle,Violin,Zebra"
-        ).split(",")
-    }
+    "Object fine": _said_so(
+        "Airplane",
+        "Banana",
+        "Bee",
+        "Bus",
+        "Butterfly",
+        "Chair",
+        "Dog",
+        "Elephant",
+        "Goldfish",
+        "Guitar",
+        "Hamburger",
+        "Piano",
+        "Pizza",
+        "Refrigerator",
+        "Strawberry",
+        "Trumpet",
+        "Turtle",
+        "Violin",
+        "Zebra",
+    )
     | {"Car": {"car", "racing car", "taxi"}},
-    "Main subject fine": {
-        name: {name.lower()}
-        for name in "Airplane,Bear,Bicycle,Bus,Cat,Clock,Dog,Elephant,Motorcycle,Pizza,Train".split(",")
-    }
+    "Main subject fine": _said_so(
+        "Airplane",
+        "Bear",
+        "Bicycle",
+        "Bus",
+        "Cat",
+        "Clock",
+        "Dog",
+        "Elephant",
+        "Motorcycle",
+        "Pizza",
+        "Train",
+    )
     | {
         "Computer": {"computer", "laptop", "computer screen", "computer keyboard", "desk"},
         "People": {"people", "person"},

@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from models.chat import Message, Reply
 from prompts import Turn
 from store.answers import Answers, StoredAnswer, answer_key
-from store.errors import BadReply, ContextTooLong, ModelError
-from store.records import Usage
+from store.errors import BadReply, ContextTooLong, InputError, ModelError, Refused
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -29,6 +28,8 @@ class Chat(Protocol):
     """What is needed of a model; `models.chat.ChatModel` is it."""
 
     name: str
+    at_once: int
+    """How many questions it may be asked side by side."""
 
     async def ask(
         self, messages: Sequence[Message], reply: type[ReplyT], *, max_tokens: int = 512
@@ -65,6 +66,7 @@ class Asker:
         self.chat = chat
         self._answers = answers
         self._load_image = load_image
+        self._gate = asyncio.Semaphore(chat.at_once)
 
     async def ask(self, stage: str, question: Question[ReplyT]) -> Answered[ReplyT]:
         """Ask one question. Raises the ModelError that `ask_many` would return."""
@@ -82,8 +84,9 @@ class Asker:
     ) -> list[Answered[ReplyT] | ModelError]:
         """Ask all, side by side. Same order and length as `questions`.
 
-        A question that this model cannot answer (too long, no valid reply) has its error in its place. An error that
-        would meet every question (no server, wrong model) is raised, after the answers that came are stored.
+        A question that this model cannot answer (too long, refused, no valid reply, no readable picture) has its
+        error in its place. An error that would meet every question (no server, wrong model, refusals and nothing
+        but refusals) is raised, after the answers that came are stored; what was still waiting is not asked.
         """
         keys = [self._key(question) for question in questions]
         found = self._answers.find(list(dict.fromkeys(keys)))
@@ -99,20 +102,31 @@ class Asker:
         fatal: list[ModelError] = []
 
         async def one(key: str, question: Question[ReplyT]) -> None:
-            if fatal:
-                return
-            try:
-                results[key] = await self._ask(stage, key, question)
-            except ModelError as error:
-                fatal.append(error)
+            async with self._gate:
+                if fatal:
+                    return
+                try:
+                    results[key] = await self._ask(stage, key, question)
+                except ModelError as error:
+                    fatal.append(error)
             on_answer()
 
         for _ in range(len(keys) - len(missing)):
             on_answer()
         await asyncio.gather(*(one(key, question) for key, question in missing.items()))
+        fatal += self._hopeless(stage, [results[key] for key in missing if key in results])
         if fatal:
             raise fatal[0]
         return [results[key] for key in keys]
+
+    def _hopeless(
+        self, stage: str, asked: Sequence[Answered[ReplyT] | ModelError]
+    ) -> list[ModelError]:
+        """The refusals when there is nothing else, now and before: then it is not for the questions' own sake."""
+        refused = [result for result in asked if isinstance(result, Refused)]
+        if len(refused) < len(asked) or self._answers.has_any(stage, self.chat.name):
+            return []
+        return list(refused)
 
     def _key(self, question: Question[ReplyT]) -> str:
         prompt = json.dumps([list(turn) for turn in question.turns], ensure_ascii=False)
@@ -122,10 +136,14 @@ class Asker:
     async def _ask(self, stage: str, key: str, question: Question[ReplyT]) -> Answered[ReplyT] | ModelError:
         try:
             messages = await asyncio.to_thread(self._messages, question)
+        except InputError as error:
+            # The file went or was damaged after the scan: that picture's trouble alone, and no call was made.
+            return ModelError(str(error))
+        try:
             reply = await self.chat.ask(messages, question.reply, max_tokens=question.max_tokens)
         except ModelError as error:
-            self._answers.book_failure(stage, self.chat.name, Usage(), str(error)[:500])
-            if isinstance(error, BadReply | ContextTooLong):
+            self._answers.book_failure(stage, self.chat.name, error.usage, str(error)[:500])
+            if isinstance(error, BadReply | ContextTooLong | Refused):
                 return error
             raise
         stored = StoredAnswer(reply.value.model_dump(mode="json", by_alias=True), reply.confidence)

@@ -21,7 +21,7 @@ from store.errors import ModelError
 from store.grouping import NameCount
 from store.records import Cluster, Criterion, Level
 from tools.ask import Asker, Question, Schema
-from tools.assign import choose_group
+from tools.assign import NONE, choose_group
 from tools.criterion_id import slug
 from tools.label import is_unclear, tidy
 from tools.meaning import covering_groups, same_meaning, ward_groups
@@ -32,6 +32,8 @@ _SHOWN = 12
 """How many members of a group the model is shown."""
 _MARGIN = 0.05
 """A leaf is asked about when another group is nearer than its own, or by less than this farther."""
+_FEW = 4
+"""Up to this many middle groups, each is a coarse one too."""
 _NEVER_MERGED = 8
 """Up to this many leaves are all kept."""
 
@@ -40,6 +42,12 @@ class LabelReply(Schema):
     """The common name of a group."""
 
     name: str
+
+
+class BroadReply(Schema):
+    """The broad groups of a criterion."""
+
+    groups: list[str]
 
 
 @dataclass(frozen=True)
@@ -88,9 +96,39 @@ async def build_hierarchy(
         middle = await _grouped(
             make, leaves, _near(leaves, min(count, max(2, round(1.5 * math.sqrt(count)))))
         )
-        wanted = max(2, round(len(middle) / 2.5)) if len(middle) > 3 else len(middle)
-        tops = await _grouped(make, middle, _near(middle, wanted))
+        tops = await _broad(make, middle)
     return _clusters(criterion.id, tops)
+
+
+async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
+    """The coarse level: the model names a few broad groups, then sorts each middle group into one of them.
+
+    Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly see. A
+    middle group that fits none stays on its own.
+    """
+    if len(middle) <= _FEW:
+        return [replace(group, members=(group,)) for group in middle]
+    labels = [group.label for group in sorted(middle, key=lambda group: -group.weight)]
+    wanted = max(2, round(len(middle) / 2.5))
+    turns = render("build_hierarchy_coarse", criterion=make.criterion, labels=labels, count=wanted)
+    (answer,) = await make.text.ask_many("hierarchy", [Question(turns, BroadReply, max_tokens=200)])
+    make.on_answer()
+    names = [] if isinstance(answer, ModelError) else [tidy(name) for name in answer.value.groups]
+    offered = list(dict.fromkeys(name for name in names if not is_unclear(name, make.criterion)))
+    if len(offered) < 2:
+        return await _grouped(make, middle, _near(middle, wanted))
+    parts: dict[str, list[_Group]] = {}
+    for group in middle:
+        examples = ", ".join(member.label for member in group.members[:3] if member.label != group.label)
+        text = f"{group.label} ({examples})" if examples else group.label
+        choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy")
+        make.on_answer()
+        own = choice is None or choice.group == NONE
+        parts.setdefault(group.label if own or choice is None else choice.group, []).append(group)
+    return [
+        _Group(label, tuple(part), weight=sum(g.weight for g in part), vector=_centre(part))
+        for label, part in parts.items()
+    ]
 
 
 def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder) -> list[_Group]:

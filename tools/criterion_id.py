@@ -12,12 +12,13 @@ def slug(text: str) -> str:
 
     Different texts that differ in more than case, spaces and punctuation have different slugs.
     """
-    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    plain = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
     kept = "-".join(re.findall(r"[a-z0-9]+", plain))
-    letters = sum(ch.isalnum() for ch in unicodedata.normalize("NFKC", text))
-    if len(kept.replace("-", "")) == letters and len(kept) <= 48:
+    letters = "".join(ch for ch in folded if ch.isalnum())
+    if kept and kept.replace("-", "") == letters and len(kept) <= 48:
         return kept
-    return f"{kept[:40]}-{hashlib.sha256(text.casefold().encode()).hexdigest()[:8]}".strip("-")
+    return f"{kept[:40]}-{hashlib.sha256(folded.encode()).hexdigest()[:8]}".strip("-")
 
 
 def criterion_id(name: str) -> str:

@@ -18,13 +18,14 @@ NON_ANSWERS = frozenset(
 )
 """Whole labels that say that there is no answer. A label that merely contains one of these words is an answer."""
 _WORDS_MAX = 6
+_MARKS = " \t\n.,;:!\"'"
 _ARTICLES = ("a ", "an ", "the ")
 
 
 def tidy(label: str) -> str:
     """Lower case, one space between words, no article in front, no full stop, six words at most."""
-    words = label.casefold().strip(" \t\n.,;:!\"'").split()
-    text = " ".join(words[:_WORDS_MAX])
+    words = label.casefold().strip(_MARKS).split()
+    text = " ".join(words[:_WORDS_MAX]).strip(_MARKS)
     for article in _ARTICLES:
         text = text.removeprefix(article)
     return text
@@ -33,4 +34,11 @@ def tidy(label: str) -> str:
 def is_unclear(label: str, criterion: Criterion) -> bool:
     """Whether a label is no answer: one of the known non-answers, or just the criterion's own name."""
     text = tidy(label)
-    return text in NON_ANSWERS or text == tidy(criterion.name)
+    return text in NON_ANSWERS or _singular(text) == _singular(tidy(criterion.name))
+
+
+def _singular(text: str) -> str:
+    """Enough of English to see that "activities" is "activity"."""
+    if text.endswith("ies"):
+        return f"{text[:-3]}y"
+    return text.removesuffix("s")

@@ -11,29 +11,25 @@ from store.records import Criterion
 from tools.ask import Asker, Question, Schema
 from tools.criterion_id import criterion_id
 
-_Text = str
-_Short = str
-
-
 class ProposedCriterion(Schema):
     """One aspect that the model sees in the captions."""
 
-    name: _Short
-    definition: _Text
-    values: list[_Short] = Field(min_length=2, max_length=6)
+    name: str
+    definition: str
+    values: list[str] = Field(min_length=2, max_length=4)
 
 
 class CriteriaReply(Schema):
     """What the model returns for a batch; never stored as it is."""
 
-    criteria: list[ProposedCriterion] = Field(min_length=1, max_length=10)
+    criteria: list[ProposedCriterion] = Field(min_length=1, max_length=8)
 
 
 async def propose_criteria(
     batches: Sequence[Sequence[str]],
     text: Asker,
     *,
-    per_batch: int = 8,
+    per_batch: int = 6,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Criterion]:
     """Ask for criteria batch by batch (X-Cluster, caption-based proposer).
@@ -44,7 +40,7 @@ async def propose_criteria(
     if not any(batches):
         raise MissingStep("No captions in this collection. Run `xcluster run FOLDER` first.")
     questions = [
-        Question(render("propose_criteria", captions=batch, count=per_batch), CriteriaReply, max_tokens=1200)
+        Question(render("propose_criteria", captions=batch, count=per_batch), CriteriaReply, max_tokens=1000)
         for batch in batches
     ]
     answers = await text.ask_many("propose", questions, on_answer=on_answer)

@@ -1,4 +1,4 @@
-"""The command line: `xcluster run`, `show`, `status`, `export`, `import captions`, `criteria`, `fetch`, `doctor`."""
+"""The command line: `xcluster run`, `show`, `status`, `export`, `import captions`, `criteria`, `fetch`, `demo`, `doctor`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from store.errors import InputError, XclusterError
 from store.records import LEVELS
 from store.workspace import Workspace
 from ui import commands, settings
+from ui.demo import write_photos
 from ui.doctor import doctor as examine
 
 app = typer.Typer(
@@ -26,8 +27,12 @@ app = typer.Typer(
 importing = typer.Typer(help="Bring in what other tools made.", no_args_is_help=True)
 app.add_typer(importing, name="import")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, progress to standard error.")]
-ProfileName = Annotated[str, typer.Option("--profile", help="Which models to use: embedded, vllm, ollama, openai, or your own.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Write JSON to standard output, progress to standard error.")
+]
+ProfileName = Annotated[
+    str, typer.Option("--profile", help="Which models to use: embedded, vllm, ollama, openai, or your own.")
+]
 WorkspaceArgument = Annotated[Path, typer.Argument(help="The workspace's folder.", metavar="WORKSPACE")]
 
 _CANCELLED = 130
@@ -42,19 +47,33 @@ _CANCELLED = 130
 )
 def run(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Folders, images, or lists of paths (.txt, .csv, .jsonl).", metavar="FOLDER")
+        list[Path] | None,
+        typer.Argument(help="Folders, images, or lists of paths (.txt, .csv, .jsonl).", metavar="FOLDER"),
     ] = None,
     workspace: Annotated[
-        Path | None, typer.Option("--workspace", "-w", help="Where what is learned is kept. [default: FOLDER.xcluster]")
+        Path | None,
+        typer.Option("--workspace", "-w", help="Where what is learned is kept. [default: FOLDER.xcluster]"),
     ] = None,
     criterion: Annotated[
         list[str] | None,
-        typer.Option("--criterion", "-c", help="Group by this (`Name` or `Name: meaning`) and skip discovery; may be repeated."),
+        typer.Option(
+            "--criterion",
+            "-c",
+            help="Group by this (`Name` or `Name: meaning`) and skip discovery; may be repeated.",
+        ),
     ] = None,
-    k: Annotated[int | None, typer.Option("--k", min=2, help="How many coarse clusters the named criteria get.")] = None,
-    guidance: Annotated[str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept every proposed criterion without a review.")] = False,
-    rediscover: Annotated[bool, typer.Option("--rediscover", help="Propose criteria again; vetoed ones stay away.")] = False,
+    k: Annotated[
+        int | None, typer.Option("--k", min=2, help="How many coarse clusters the named criteria get.")
+    ] = None,
+    guidance: Annotated[
+        str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")
+    ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Accept every proposed criterion without a review.")
+    ] = False,
+    rediscover: Annotated[
+        bool, typer.Option("--rediscover", help="Propose criteria again; vetoed ones stay away.")
+    ] = False,
     profile: ProfileName = "",
     as_json: AsJson = False,
 ) -> None:
@@ -105,7 +124,9 @@ def report(workspace: WorkspaceArgument, as_json: AsJson = False) -> None:
 def export(
     workspace: WorkspaceArgument,
     format: Annotated[str, typer.Option("--format", "-f", help="csv, jsonl or parquet.")] = "csv",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: WORKSPACE/export.FORMAT]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[default: WORKSPACE/export.FORMAT]")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one row per image and criterion: path, clusters at three levels, name, description, confidence."""
@@ -133,6 +154,22 @@ def fetch(profile: ProfileName = "", as_json: AsJson = False) -> None:
     commands.fetch_weights(settings.load(None, profile=profile), as_json=as_json)
 
 
+@app.command(epilog="Example: `xcluster demo`, then `xcluster run demo/photos`")
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where to write them.")] = Path("demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Write a few real photographs, with their credits, to try xcluster on."""
+    photos = write_photos(folder)
+    count = len(list(photos.iterdir()))
+    if as_json:
+        _print_json({"folder": str(photos), "photographs": count})
+    else:
+        Console().print(
+            f"{count} photographs are in {photos}; CREDITS.md beside it says whose they are.", markup=False
+        )
+
+
 @app.command(epilog="Example: `xcluster doctor --profile vllm`")
 def doctor(
     workspace: Annotated[Path | None, typer.Argument(help="A workspace to look at too.")] = None,
@@ -145,7 +182,9 @@ def doctor(
         _print_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
-            mark = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}[finding.state]
+            mark = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}[
+                finding.state
+            ]
             Console().print(f"{mark} {finding.what}", highlight=False)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
@@ -155,9 +194,14 @@ def doctor(
     epilog="Example: `xcluster import captions captions.jsonl --workspace photos.xcluster --images photos`"
 )
 def captions(
-    source: Annotated[Path, typer.Argument(help="JSONL (also .gz), CSV, Parquet, or a folder with .txt files or metadata.jsonl.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="JSONL (also .gz), CSV, Parquet, or a folder with .txt files or metadata.jsonl."),
+    ],
     workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace; made when missing.")],
-    images: Annotated[Path | None, typer.Option(help="The folder of the images, when it is not that of the source.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder of the images, when it is not that of the source.")
+    ] = None,
     text_column: Annotated[str | None, typer.Option(help="The column that holds the caption.")] = None,
     image_column: Annotated[str | None, typer.Option(help="The column that names the image.")] = None,
     as_json: AsJson = False,
@@ -176,18 +220,16 @@ def main() -> None:
     """Run the command line; errors become one message and an exit code."""
     errors = Console(stderr=True)
     try:
-        app(standalone_mode=False)
+        app()
     except XclusterError as error:
         errors.print("[bold red]Error:[/bold red]", end=" ")
         errors.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        errors.print("Stopped. Nothing that was done is lost: run the same command again to go on.")
-        sys.exit(_CANCELLED)
-    except typer.Abort:
-        sys.exit(_CANCELLED)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+    except SystemExit as done:
+        # Typer turns an interrupt into this exit code.
+        if done.code == _CANCELLED:
+            errors.print("Stopped. Nothing that was done is lost: run the same command again to go on.")
+        raise
 
 
 if __name__ == "__main__":

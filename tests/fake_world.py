@@ -1,0 +1,185 @@
+"""What the fake model server knows: twelve scenes, told apart by colour, and how to answer our prompts about them.
+
+Every answer follows from the request alone, so that the same question always gets the same answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class Scene(NamedTuple):
+    """A picture's colour and what there is to say of it."""
+
+    rgb: tuple[int, int, int]
+    colour: str
+    subject: str
+    place: str
+    weather: str
+
+    @property
+    def caption(self) -> str:
+        return (
+            f"A {self.colour} picture of a {self.subject} in a {self.place} on a {self.weather} day. "
+            f"The {self.subject} is in the middle."
+        )
+
+
+SCENES = (
+    Scene((220, 30, 30), "red", "fire truck", "street", "sunny"),
+    Scene((30, 160, 40), "green", "frog", "forest", "rainy"),
+    Scene((30, 60, 210), "blue", "sailing boat", "harbour", "windy"),
+    Scene((240, 220, 40), "yellow", "taxi", "city", "sunny"),
+    Scene((240, 140, 30), "orange", "tiger", "jungle", "foggy"),
+    Scene((130, 40, 160), "purple", "butterfly", "garden", "sunny"),
+    Scene((245, 160, 190), "pink", "flamingo", "lake", "windy"),
+    Scene((120, 75, 40), "brown", "bear", "mountain", "snowy"),
+    Scene((20, 20, 20), "black", "raven", "castle", "foggy"),
+    Scene((240, 240, 240), "white", "sheep", "meadow", "snowy"),
+    Scene((130, 130, 130), "grey", "elephant", "desert", "sunny"),
+    Scene((40, 210, 210), "turquoise", "bicycle", "park", "rainy"),
+)
+
+GROUPS = {
+    "vehicles": ("fire truck", "sailing boat", "taxi", "bicycle"),
+    "wild animals": ("frog", "tiger", "bear", "elephant"),
+    "birds and insects": ("butterfly", "flamingo", "raven", "sheep"),
+    "nature": ("forest", "jungle", "lake", "mountain", "meadow", "desert"),
+    "built places": ("street", "harbour", "city", "castle"),
+    "green spaces": ("garden", "park"),
+    "wet or cold weather": ("rainy", "snowy"),
+    "warm colours": ("red", "yellow", "orange", "pink", "brown"),
+    "cold colours": ("green", "blue", "purple", "turquoise"),
+    "plain colours": ("black", "white", "grey"),
+}
+"""The common name of a group of names."""
+
+ASPECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "Subject": ("Which thing or animal is shown.", "subject", ("taxi", "frog", "bear")),
+    "Surroundings": ("Where the picture was taken.", "place", ("street", "forest", "lake")),
+    "Weather": ("What the weather is like.", "weather", ("sunny", "rainy", "foggy")),
+    "Dominant colour": ("Which colour is most seen.", "colour", ("red", "green", "blue")),
+}
+_ALSO_CALLED = {"place": "Surroundings", "location": "Surroundings", "animal": "Subject", "colour": "Dominant colour"}
+
+
+def scene_image(scene: Scene, *, variant: int = 0, side: int = 96) -> Image.Image:
+    """A picture of a scene: its colour, with stripes and spots by `variant` so that no two look alike."""
+    chance = np.random.default_rng([*scene.rgb, variant])
+    pixels = np.full((side, side, 3), scene.rgb, dtype=np.float64)
+    for _ in range(14):
+        top, left = chance.integers(0, side - 8, 2)
+        height, width = chance.integers(8, side // 2, 2)
+        pixels[top : top + height, left : left + width] += chance.integers(-45, 46)
+    mean = pixels.mean(axis=(0, 1))
+    return Image.fromarray(np.clip(pixels - mean + scene.rgb, 0, 255).astype(np.uint8))
+
+
+def seen_in(data_uri: str) -> Scene:
+    """The scene whose colour is nearest to the picture's mean."""
+    data = base64.b64decode(data_uri.partition(",")[2])
+    with Image.open(io.BytesIO(data)) as picture:
+        mean = np.asarray(picture.convert("RGB"), dtype=np.float64).mean(axis=(0, 1))
+    return min(SCENES, key=lambda scene: float(np.abs(mean - scene.rgb).sum()))
+
+
+def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
+    """A reply that follows `schema`, to the last user turn `prompt` and the picture `image` (a data URI or empty)."""
+    fields: dict[str, Any] = schema.get("properties", {})
+    text = seen_in(image).caption if image else prompt
+    match sorted(fields):
+        case ["caption"]:
+            return {"caption": text}
+        case ["criteria"]:
+            return {"criteria": _criteria(prompt)}
+        case [*names] if "verdict" in names:
+            return {name: "same" if name == "verdict" and _same(prompt) else _filled(fields[name], schema, text) for name in fields}
+        case ["name"]:
+            return {"name": _common_name(_listed(prompt, "Labels"))}
+        case [field] if (options := _options(fields[field])):
+            return {field: _choice(options, prompt)}
+    return {name: _aspect(name, fields[name], schema, text) for name in fields}
+
+
+def _criteria(prompt: str) -> list[dict[str, Any]]:
+    """All aspects; a second name for one of them when the sea is mentioned, so that there is something to merge."""
+    found = [
+        {"name": name, "definition": definition, "values": list(values)}
+        for name, (definition, _, values) in ASPECTS.items()
+    ]
+    if "harbour" in prompt:
+        found[1]["name"] = "Location"
+    return found
+
+
+def _same(prompt: str) -> bool:
+    return "Surroundings" in prompt and "Location" in prompt
+
+
+def _listed(prompt: str, head: str) -> list[str]:
+    rows = re.findall(rf"^{head}: (.*)$", prompt, re.MULTILINE)
+    return [word.strip() for word in rows[-1].split(", ")] if rows else []
+
+
+def _common_name(labels: Sequence[str]) -> str:
+    fit = {name: sum(label in members for label in labels) for name, members in GROUPS.items()}
+    best = max(fit, key=lambda name: fit[name])
+    return best if fit[best] else f"kinds of {labels[0] if labels else 'things'}"
+
+
+def _options(field: Mapping[str, Any]) -> list[str]:
+    return [field["const"]] if "const" in field else list(field.get("enum", []))
+
+
+def _choice(options: Sequence[str], prompt: str) -> str:
+    """The first option that shares a word, or a group, with what is asked about; else the first one."""
+    asked = re.findall(r"^(?:Text|Question): (.*)$", prompt, re.MULTILINE)
+    words = set(re.findall(r"\w+", (asked or [prompt])[-1].casefold()))
+    words |= {word for name, members in GROUPS.items() if words & set(members) for word in name.split()}
+    return next((o for o in options if words & set(re.findall(r"\w+", o.casefold()))), options[0])
+
+
+def _aspect(name: str, field: Mapping[str, Any], schema: Mapping[str, Any], text: str) -> Any:
+    label = _label(name, text)
+    if "$ref" in field:
+        field = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    if field.get("type") == "object":
+        said = {"name": label, "description": f"Of {name.lower()} it shows: {label}."}
+        return {key: said.get(key) or _filled(value, schema, text) for key, value in field["properties"].items()}
+    return label if field.get("type") == "string" and not _options(field) else _filled(field, schema, text)
+
+
+def _label(aspect: str, text: str) -> str:
+    """What the text says of an aspect, found among the words that are known of it."""
+    wanted = _ALSO_CALLED.get(aspect.casefold(), aspect)
+    if wanted not in ASPECTS:
+        return "unclear"
+    column = ASPECTS[wanted][1]
+    # A prompt may hold examples before the text that it asks about.
+    passage = text.rpartition("Text:")[2]
+    return next((value for scene in SCENES if (value := getattr(scene, column)) in passage), "unclear")
+
+
+def _filled(field: Mapping[str, Any], schema: Mapping[str, Any], text: str) -> Any:
+    """Anything that follows a schema, for fields that no rule above knows."""
+    if "$ref" in field:
+        field = schema["$defs"][field["$ref"].rpartition("/")[2]]
+    if options := _options(field):
+        return options[-1] if "different" in options else options[0]
+    match field.get("type"):
+        case "object":
+            return {key: _filled(value, schema, text) for key, value in field.get("properties", {}).items()}
+        case "array":
+            return [_filled(field["items"], schema, text)] * int(field.get("minItems", 1))
+        case "integer" | "number":
+            return field.get("minimum", 1)
+        case "boolean":
+            return True
+    return "as seen"
