@@ -15,13 +15,14 @@ from langgraph.types import interrupt
 from graphs.context import Context, Options
 from graphs.progress import stage
 from graphs.state import OrganiseState, Review
+from graphs.tag_fields import fields_to_sort_by
 from store.errors import MissingStep
 from store.records import Criterion
 from store.workspace import Workspace
 from tools import edit
 from tools.merge_criteria import merge_criteria
 from tools.propose_criteria import propose_criteria
-from tools.propose_from_tags import FieldValues, propose_from_tags, telling_fields
+from tools.propose_from_tags import propose_from_tags
 
 _CAPTION_CHARS = 600
 """Of a caption that is longer, the proposer sees the beginning."""
@@ -54,7 +55,7 @@ async def propose(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, 
 async def _candidates(runtime: Runtime[Context]) -> list[Criterion]:
     """From the fields of the tags when the taggers saw the images; from captions otherwise."""
     context = runtime.context
-    fields = tag_fields(context)
+    fields = fields_to_sort_by(context)
     if fields:
         with stage(runtime, "propose", 1) as current:
             found = await propose_from_tags(fields, context.text, count=context.options.max_criteria)
@@ -63,16 +64,6 @@ async def _candidates(runtime: Runtime[Context]) -> list[Criterion]:
     batches = _batches(context.workspace, context.options)
     with stage(runtime, "propose", len(batches)) as current:
         return await propose_criteria(batches, context.text, on_answer=current.step)
-
-
-def tag_fields(context: Context) -> list[FieldValues]:
-    """The fields by which tagged images can be sorted; none when most captions are not the taggers'."""
-    catalogue = context.workspace.catalogue
-    captions = catalogue.captions(catalogue.captioned_ids()).values()
-    tagged = [caption.tags for caption in captions if caption.tags]
-    if context.taggers is None or 2 * len(tagged) < len(captions):
-        return []
-    return telling_fields(tagged, context.taggers.general_field)
 
 
 def _batches(workspace: Workspace, options: Options) -> list[list[str]]:
@@ -105,7 +96,9 @@ async def review(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, o
         edit.accept(workspace, criterion.id, who="person" if not state["accept_all"] else "--yes")
     accepted = workspace.grouping.criteria("accepted")
     if not accepted:
-        raise MissingStep("No criterion is accepted. Run again with --rediscover, or name one with --criterion.")
+        raise MissingStep(
+            "No criterion is accepted. Run again with --rediscover, or name one with --criterion."
+        )
     return {"criteria": [criterion.id for criterion in accepted]}
 
 

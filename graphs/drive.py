@@ -28,8 +28,8 @@ async def organise(
 ) -> int:
     """Run the whole graph over the workspace and return the run's id.
 
-    The run is booked as `finished` last of all, as `stopped` when it is cancelled, as `failed` on any error, which
-    is raised on. Whatever was answered by then is stored.
+    The run is booked as `finished` last of all, as `stopped` when it is cancelled, as `failed` on any error,
+    which is raised on. Whatever was answered by then is stored.
     """
     workspace = context.workspace
     workspace.catalogue.clear_failures()
@@ -59,17 +59,10 @@ async def _stream(
         graph = builder.compile(checkpointer=saver)
         given: OrganiseState | Command[Any] | None = state
         while given is not None:
-            asked: list[Any] = []
             async for part in graph.astream(
-                given,
-                config,
-                context=context,
-                stream_mode=["custom", "updates"],
-                subgraphs=True,
-                version="v2",
+                given, config, context=context, stream_mode="custom", subgraphs=True, version="v2"
             ):
                 if part["type"] == "custom":
                     on_progress(Progress(**part["data"]))
-                elif "__interrupt__" in part["data"]:
-                    asked += part["data"]["__interrupt__"]
+            asked = (await graph.aget_state(config)).interrupts
             given = Command(resume=(await on_review(asked[0].value)).model_dump()) if asked else None

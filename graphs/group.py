@@ -11,8 +11,11 @@ from langgraph.runtime import Runtime
 from graphs.context import Context
 from graphs.progress import stage
 from graphs.state import GroupState
+from graphs.tag_fields import answering_field, tagged_images
+from store.records import Cluster, Criterion
 from tools.assign import assign
 from tools.build_hierarchy import build_hierarchy
+from tools.tag_tree import chain_of, tag_tree
 
 
 async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -23,11 +26,20 @@ async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
         return {}
     counts = grouping.name_counts(criterion.id)
     with stage(runtime, "hierarchy") as current:
-        clusters = await build_hierarchy(
+        clusters = await _tree_of_tags(context, criterion) or await build_hierarchy(
             criterion, counts, context.text, context.embedder, on_answer=current.step
         )
         grouping.replace_clusters(criterion.id, clusters)
     return {}
+
+
+async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]:
+    """The taggers' own classes, where a field of theirs answers the criterion and the person wants no K."""
+    images = tagged_images(context) if criterion.k is None else []
+    field = await answering_field(context, criterion) if images else ""
+    if not field or context.taggers is None:
+        return []
+    return tag_tree(criterion.id, images, chain_of(field, context.taggers.general_field))
 
 
 async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:

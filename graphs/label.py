@@ -1,7 +1,7 @@
 """Describe and name: what every image shows of every accepted criterion, and its short raw label.
 
-Both nodes fill what is missing, chunk by chunk, all criteria of an image together; each chunk is durable before the
-next. Which variant describes an image follows from what is known of it: see `tools.describe`.
+Both nodes fill what is missing, chunk by chunk, all criteria of an image together; each chunk is durable
+before the next. Which variant describes an image follows from what is known of it: see `tools.describe`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from dataclasses import replace
 from langgraph.runtime import Runtime
 
 from graphs.context import Context
-from graphs.discover import tag_fields
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
+from graphs.tag_fields import answering_field
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
-from tools.describe import Seen, choose_field, describe, describe_with_caption, describe_with_tags
+from tools.describe import Seen, describe, describe_with_caption, describe_with_tags
 from tools.name import name
-from tools.propose_from_tags import field_of
 
 _FAILED = "failed: "
 """How the reason of a failed answer begins; such rows are asked again by the next run."""
@@ -43,9 +42,11 @@ def _groups(criteria: Sequence[Criterion], *, one_at_a_time: bool) -> list[list[
 
 
 async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
-    fields = await _fields(context, criteria)
+    fields = {criterion.id: await answering_field(context, criterion) for criterion in criteria}
     missing = {c.id: set(_missing(context, "description", c)) for c in criteria}
-    ids = [i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())]
+    ids = [
+        i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())
+    ]
     for start in range(0, len(ids), context.options.chunk):
         part = ids[start : start + context.options.chunk]
         captions = context.workspace.catalogue.captions(part)
@@ -58,20 +59,6 @@ async def _describe_group(context: Context, criteria: Sequence[Criterion], curre
 
 def _missing(context: Context, table: str, criterion: Criterion) -> list[str]:
     return context.workspace.grouping.missing_ids(table, criterion.id)
-
-
-async def _fields(context: Context, criteria: Sequence[Criterion]) -> dict[str, str]:
-    """For images that only have tags: which tag field answers each criterion."""
-    if context.vision is not None:
-        return {}
-    fields = context.workspace.catalogue.tag_fields()
-    if not fields:
-        return {}
-    telling = tag_fields(context)
-    return {
-        criterion.id: field_of(criterion, telling) or await choose_field(criterion, fields, context.text)
-        for criterion in criteria
-    }
 
 
 async def _describe_chunk(
@@ -142,7 +129,9 @@ async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[s
 
 async def _name_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
     missing = {c.id: set(_missing(context, "name", c)) for c in criteria}
-    ids = [i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())]
+    ids = [
+        i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())
+    ]
     for start in range(0, len(ids), context.options.chunk):
         part = ids[start : start + context.options.chunk]
         for wanted in {tuple(c.id for c in criteria if i in missing[c.id]) for i in part}:
@@ -159,9 +148,7 @@ async def _name_chunk(
     shared = _shared(context, ids, texts, criteria)
     asked = [image_id for image_id in ids if image_id not in shared]
     questions = [captions[image_id].text for image_id in asked]
-    answers = await name(
-        questions, criteria, context.text, on_answer=lambda: current.step(len(criteria))
-    )
+    answers = await name(questions, criteria, context.text, on_answer=lambda: current.step(len(criteria)))
     names: list[Name] = [n for group in shared.values() for n in group]
     for image_id, answer in zip(asked, answers, strict=True):
         for n, criterion in enumerate(criteria):
@@ -186,7 +173,10 @@ def _shared(
         return {}
     found: dict[str, list[Name]] = {}
     hits = context.memory.nearest("caption", texts, count=4)
-    near = {i: [h.id for h in row if h.id != i and h.similarity >= least] for i, row in zip(ids, hits, strict=True)}
+    near = {
+        i: [h.id for h in row if h.id != i and h.similarity >= least]
+        for i, row in zip(ids, hits, strict=True)
+    }
     others = list({other for row in near.values() for other in row})
     known = [context.workspace.grouping.names(c.id, others) for c in criteria]
     for image_id, row in near.items():

@@ -55,8 +55,8 @@ async def caption_images(state: OrganiseState, runtime: Runtime[Context]) -> dic
     """Caption what has no caption by this vision model, chunk by chunk; each chunk is durable before the next."""
     context, catalogue = runtime.context, runtime.context.workspace.catalogue
     if context.vision_name and catalogue.drop_captions(other_than=context.vision_name):
-        # Another vision model sees other things, so what was read from the old captions goes too. Nothing that was
-        # paid for is lost: the answers stay, and going back to the old model costs nothing.
+        # Another vision model sees other things, so what was read from the old captions goes too. Nothing
+        # that was paid for is lost: the answers stay, and going back to the old model costs nothing.
         for criterion in context.workspace.grouping.criteria():
             context.workspace.grouping.forget_grouping(criterion.id, names=True)
     total = catalogue.image_count() - catalogue.caption_count()

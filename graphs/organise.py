@@ -1,8 +1,8 @@
 """Organise: the whole way from a folder to named clusters.
 
-START -> scan_files -> caption_images -> propose -> review -> describe_images -> name_images -> (group for each
-criterion, side by side) -> END. Every node asks the store what is missing and fills only that: a run that was
-killed goes on by running it again.
+START -> scan_files -> caption_images -> propose -> review -> describe_images -> name_images -> (group for
+each criterion, side by side) -> END. Every node asks the store what is missing and fills only that: a run
+that was killed goes on by running it again.
 """
 
 from __future__ import annotations

@@ -48,6 +48,4 @@ def stage(runtime: Runtime[Context], name: str, total: int = 0) -> Iterator[Stag
         yield current
     finally:
         context = runtime.context
-        context.workspace.journal.add_time(
-            context.run_id, name, time.perf_counter() - start, current.done
-        )
+        context.workspace.journal.add_time(context.run_id, name, time.perf_counter() - start, current.done)

@@ -1,19 +1,18 @@
 """The one door to text and vision models: typed replies from an OpenAI-compatible server.
 
-A reply follows a JSON schema that the server enforces while it decodes, and is validated here once more. A reply
-that does not validate is asked for a second time, a little warmer, with the error shown; then it is a BadReply.
-Waiting and trying again on the network is the client's (`Endpoint.retries`).
+A reply follows a JSON schema that the server enforces while it decodes, and is validated here once more. A
+reply that does not validate is asked for a second time, a little warmer, with the error shown; then it is a
+BadReply. Waiting and trying again on the network is the client's (`Endpoint.retries`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 import httpx2
 import openai
@@ -21,11 +20,14 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, ValidationError
 
+from models.choice_probability import choice_probability
 from models.endpoint import Endpoint
 from store.errors import BadReply, ContextTooLong, ModelError, ModelMisconfigured, ModelUnavailable, Refused
 from store.records import Usage
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
+_TOP_LOGPROBS = 20
+"""What OpenAI allows; alternatives to each token that the server tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[ReplyT]):
-    """A validated reply, what it cost, and the model's own probability of it where the server told."""
+    """A validated reply, what it cost, and for a closed choice how sure the model was, where the server told."""
 
     value: ReplyT
     usage: Usage
-    confidence: float | None
+    confidence: float | None = None
 
 
 class ChatModel:
@@ -94,21 +96,21 @@ class ChatModel:
                     )
                     bad.usage = usage
                     raise bad from second
-        return Reply(value, usage, _probability(answer))
+        return Reply(value, usage, _confidence(answer, reply))
 
     async def _send(
         self, turns: list[BaseMessage], reply: type[BaseModel], max_tokens: int, *, temperature: float
     ) -> tuple[AIMessage, Usage]:
         schema = {"name": reply.__name__, "schema": reply.model_json_schema(), "strict": True}
         options: dict[str, Any] = {
-            # As a plain option the client would read it too, and raise on a reply that was cut off or filtered,
-            # with the text and the tokens lost.
+            # As a plain option the client would read it too, and raise on a reply that was cut off or
+            # filtered, with the text and the tokens lost.
             "extra_body": {"response_format": {"type": "json_schema", "json_schema": schema}},
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
-        if self.endpoint.logprobs:
-            options["logprobs"] = True
+        if self.endpoint.logprobs and closed_options(reply):
+            options |= {"logprobs": True, "top_logprobs": _TOP_LOGPROBS}
         start = time.perf_counter()
         try:
             answer = await self._client.ainvoke(turns, **options)
@@ -122,6 +124,23 @@ class ChatModel:
                 "server (it usually ends in /v1)?"
             ) from error
         return answer, _usage(answer, time.perf_counter() - start)
+
+
+def closed_options(reply: type[BaseModel]) -> tuple[str, ...]:
+    """The options of a reply that is one closed choice and nothing else; empty for any other reply."""
+    if len(reply.model_fields) != 1:
+        return ()
+    (field,) = reply.model_fields.values()
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+
+
+def _confidence(answer: AIMessage, reply: type[BaseModel]) -> float | None:
+    options = closed_options(reply)
+    tokens = (answer.response_metadata.get("logprobs") or {}).get("content") or []
+    if not options or not tokens:
+        return None
+    (chosen,) = json.loads(answer.text.rpartition("</think>")[2], strict=False).values()
+    return choice_probability(tokens, options, chosen)
 
 
 def explain(error: openai.OpenAIError, endpoint: Endpoint) -> ModelError:
@@ -221,15 +240,3 @@ def _sum(a: Usage, b: Usage) -> Usage:
         a.cached_tokens + b.cached_tokens,
         a.seconds + b.seconds,
     )
-
-
-def _probability(answer: AIMessage) -> float | None:
-    """The product of the probabilities of the reply's tokens, None where the server gave none.
-
-    Tokens that the schema leaves no choice about have probability one after masking on some servers and the
-    unmasked one on others, so this ranks answers to one question; it is not calibrated across questions.
-    """
-    content = (answer.response_metadata.get("logprobs") or {}).get("content") or []
-    if not content:
-        return None
-    return math.exp(sum(min(0.0, float(token["logprob"])) for token in content))

@@ -20,10 +20,10 @@ class Endpoint:
     """For one call."""
     retries: int = 4
     """After refused connections, time-outs, 429 and 5xx, with growing waits."""
+    logprobs: bool = True
+    """Ask how probable the tokens of a closed choice were; some servers do not take the question."""
     context: int = 8192
     """Tokens that prompt and reply may have together; what is batched is cut to fit."""
-    logprobs: bool = True
-    """Ask for the probabilities of the reply's tokens, from which confidence is made."""
 
     def __repr__(self) -> str:
         """Without the key."""

@@ -249,7 +249,7 @@ _VARIABLES = {
     "LLAMA_ARG_UI": "0",
     # MiB of memory for prompt heads that are not in use at the moment; the default is eight times that.
     "LLAMA_ARG_CACHE_RAM": "1024",
-    # Threads that spin while they wait treble the time of a reply when the processor has other work.
+    # Threads that spin while they wait make replies late when the processor has other work.
     "OMP_WAIT_POLICY": "passive",
 }
 """Options that not every llama-server knows: unknown variables are ignored. The user's own come first."""

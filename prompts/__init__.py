@@ -1,8 +1,9 @@
 """The prompts: one Markdown file each, rendered strictly (a variable left out is an error).
 
-A file is a sequence of turns, each under a heading of its own line: `# system`, `# user` or `# assistant`. Earlier
-user and assistant turns are examples. In a vision prompt the line `<image>` marks where the picture goes.
-What comes from pictures, file names and models is passed in as values: Jinja does not render values again.
+A file is a sequence of turns, each under a heading of its own line: `# system`, `# user` or `# assistant`.
+Earlier user and assistant turns are examples. In a vision prompt the line `<image>` marks where the picture
+goes. What comes from pictures, file names and models is passed in as values: Jinja does not render values
+again.
 """
 
 from __future__ import annotations
@@ -35,20 +36,15 @@ def names() -> list[str]:
 
 def render(name: str, **values: object) -> list[Turn]:
     """Render `prompts/<name>.md`. Raises jinja2.UndefinedError when a variable is left out."""
-    return [_render(role, template, values) for role, template in _load(name)]
-
-
-def _render(role: Role, template: Template, values: dict[str, object]) -> Turn:
-    # The picture's place is found in the template, not in the rendered text, where a value could fake it.
-    before, image, after = template.render(values, image=_MARK).partition(_MARK)
-    return Turn(role, before.strip(), after.strip() if image else None)
-
-
-_MARK = "\x00image\x00"
+    return [
+        Turn(role, before.render(values).strip(), after.render(values).strip() if after else None)
+        for role, before, after in _load(name)
+    ]
 
 
 @cache
-def _load(name: str) -> list[tuple[Role, Template]]:
+def _load(name: str) -> list[tuple[Role, Template, Template | None]]:
+    """Each turn's template, cut at the picture: found in the rendered text, a value could fake its place."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
@@ -57,5 +53,11 @@ def _load(name: str) -> list[tuple[Role, Template]]:
         if line.strip() in _ROLES:
             turns.append((_ROLES[line.strip()], []))
         elif turns:
-            turns[-1][1].append("{{ image }}" if line.strip() == _IMAGE else line)
-    return [(role, environment.from_string("\n".join(lines))) for role, lines in turns]
+            turns[-1][1].append(line)
+    loaded: list[tuple[Role, Template, Template | None]] = []
+    for role, lines in turns:
+        image = next((n for n, line in enumerate(lines) if line.strip() == _IMAGE), len(lines))
+        before, after = ("\n".join(part) for part in (lines[:image], lines[image + 1 :]))
+        after_it = environment.from_string(after) if image < len(lines) else None
+        loaded.append((role, environment.from_string(before), after_it))
+    return loaded

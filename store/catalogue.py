@@ -153,7 +153,9 @@ class Catalogue:
 
     def tag_fields(self) -> list[str]:
         """The fields that the embedded taggers filled for any image, in their own order of importance."""
-        query = "SELECT json_extract(t.value, '$[0]'), AVG(t.key) FROM caption c, json_each(c.tags) t GROUP BY 1"
+        query = (
+            "SELECT json_extract(t.value, '$[0]'), AVG(t.key) FROM caption c, json_each(c.tags) t GROUP BY 1"
+        )
         return [row[0] for row in self._db.rows(f"{query} ORDER BY 2")]
 
     def drop_captions(self, *, other_than: str) -> int:

@@ -95,7 +95,10 @@ class Journal:
         rows = self._db.rows(
             "SELECT id, at, who, action, target, before, after, undone_at FROM edit ORDER BY id"
         )
-        return [Edit(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]), json.loads(row[6]), row[7]) for row in rows]
+        return [
+            Edit(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]), json.loads(row[6]), row[7])
+            for row in rows
+        ]
 
     def setting(self, key: str) -> str:
         """A value kept with the workspace; empty when it was never set."""

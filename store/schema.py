@@ -188,5 +188,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             "Update xcluster."
         )
     for number, statements in enumerate(MIGRATIONS[done:], start=done + 1):
-        # executescript commits first, so the transaction is part of the script: all of a migration or nothing.
+        # executescript commits first, so the transaction is part of the script: all of a migration or
+        # nothing.
         connection.executescript(f"BEGIN IMMEDIATE;{statements}PRAGMA user_version={number};COMMIT;")

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,7 +38,7 @@ class Trouble:
     """What goes wrong, and how slow it all is. May be changed while the server runs."""
 
     delay_s: float = 0.0
-    """Before each answer."""
+    """Before each answer; errors come at once."""
     fail_first: int = 0
     """How many tries of each distinct request fail before one succeeds."""
     fail_status: int = 500
@@ -235,12 +236,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: dict[str, Any], asked: _Asked, tries: int) -> tuple[int, dict[str, Any] | str]:
         trouble = self._fake.trouble
-        if trouble.delay_s:
-            time.sleep(trouble.delay_s)
         if tries <= trouble.fail_first:
             return trouble.fail_status, _error("made to fail", "made_to_fail")
         if body.get("model") != self._fake.model:
             return 404, _error(f"The model `{body.get('model')}` does not exist.", "model_not_found")
+        time.sleep(trouble.delay_s)
         if self.path == "/v1/embeddings":
             return 200, _embeddings(body)
         if self.path != "/v1/chat/completions":
@@ -278,7 +278,9 @@ class _Handler(BaseHTTPRequestHandler):
             "message": {"role": "assistant", "content": text},
         }
         if body.get("logprobs") and not self._fake.trouble.no_logprobs:
-            tokens = [{"token": w, "logprob": math.log(0.9), "bytes": None, "top_logprobs": []} for w in ("{", "}")]
+            tokens: list[dict[str, Any]] = [
+                {"token": word, "logprob": math.log(0.9), "bytes": None, "top_logprobs": []} for word in "{}"
+            ]
             choice["logprobs"] = {"content": tokens}
         told: dict[str, Any] = {
             "id": "fake",
@@ -308,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-_SPOILT = {
+_SPOILT: dict[str, Callable[[str], tuple[str, str]]] = {
     "prose": lambda text: ("I would rather talk about something else.", "stop"),
     "cut": lambda text: (text[: len(text) // 2], "length"),
     "other": lambda text: ('{"something": "else"}', "stop"),

@@ -103,6 +103,8 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
             return {name: "same" if name == "verdict" and _same(prompt) else _filled(fields[name], schema, text) for name in fields}
         case ["name"]:
             return {"name": _common_name(_listed(prompt, "Labels"))}
+        case ["groups"]:
+            return {"groups": _broad(_listed(prompt, "Labels"))}
         case [field] if (options := _options(fields[field])):
             return {field: _choice(options, prompt)}
     return {name: _aspect(name, fields[name], schema, text) for name in fields}
@@ -132,6 +134,11 @@ def _common_name(labels: Sequence[str]) -> str:
     fit = {name: sum(label in members for label in labels) for name, members in GROUPS.items()}
     best = max(fit, key=lambda name: fit[name])
     return best if fit[best] else f"kinds of {labels[0] if labels else 'things'}"
+
+
+def _broad(labels: Sequence[str]) -> list[str]:
+    """The groups that hold any of the labels, by member or by their own name."""
+    return [name for name, members in GROUPS.items() if {*labels} & {name, *members}] or list(labels[:2])
 
 
 def _options(field: Mapping[str, Any]) -> list[str]:

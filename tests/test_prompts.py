@@ -29,7 +29,14 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 """What each prompt is given; a prompt that is not here is rendered by the tests of its own tool."""
 
-MARKERS = ("<image>", "\x00image\x00", "{{ image }}", "{{ criterion.name }}", "{% for x in y %}", "# assistant")
+MARKERS = (
+    "<image>",
+    "\x00image\x00",
+    "{{ image }}",
+    "{{ criterion.name }}",
+    "{% for x in y %}",
+    "# assistant",
+)
 
 
 def test_every_prompt_belongs_to_a_tool() -> None:
@@ -56,7 +63,9 @@ def test_examples_alternate_between_user_and_assistant(name: str) -> None:
     assert roles == [("user", "assistant")[n % 2] for n in range(len(roles))]
 
 
-@pytest.mark.parametrize(("name", "left_out"), [(name, key) for name, given in VALUES.items() for key in given])
+@pytest.mark.parametrize(
+    ("name", "left_out"), [(name, key) for name, given in VALUES.items() for key in given]
+)
 def test_a_variable_left_out_is_an_error(name: str, left_out: str) -> None:
     given = {key: value for key, value in VALUES[name].items() if key != left_out}
     with pytest.raises(UndefinedError, match=left_out):

@@ -206,8 +206,8 @@ def test_the_caption_is_plain_and_holds_nothing_below_its_threshold() -> None:
         Tag("light", "dark", 1.0, "c"),
     ]
     assert caption_text(tags) == (
-        "Photograph. Main subject: some kind of vehicle. People: two people. Objects seen: car, bench. Light dark. "
-        "Unknown: main subject, activity, mood, time of day, weather, style, identity of people."
+        "Photograph. Main subject: some kind of vehicle. People: two people. Objects seen: car, bench. "
+        "Light dark. Unknown: main subject, activity, mood, time of day, weather, style, identity of people."
     )
 
 

@@ -50,7 +50,7 @@ class Question(Generic[ReplyT]):
 
 
 class Answered(NamedTuple, Generic[ReplyT]):
-    """A reply with the model's probability of it, where the server told."""
+    """A reply; for a closed choice with the model's probability of it, where the server told."""
 
     value: ReplyT
     confidence: float | None
@@ -84,9 +84,10 @@ class Asker:
     ) -> list[Answered[ReplyT] | ModelError]:
         """Ask all, side by side. Same order and length as `questions`.
 
-        A question that this model cannot answer (too long, refused, no valid reply, no readable picture) has its
-        error in its place. An error that would meet every question (no server, wrong model, refusals and nothing
-        but refusals) is raised, after the answers that came are stored; what was still waiting is not asked.
+        A question that this model cannot answer (too long, refused, no valid reply, no readable picture) has
+        its error in its place. An error that would meet every question (no server, wrong model, refusals and
+        nothing but refusals) is raised, after the answers that came are stored; what was still waiting is not
+        asked.
         """
         keys = [self._key(question) for question in questions]
         found = self._answers.find(list(dict.fromkeys(keys)))
@@ -119,9 +120,7 @@ class Asker:
             raise fatal[0]
         return [results[key] for key in keys]
 
-    def _hopeless(
-        self, stage: str, asked: Sequence[Answered[ReplyT] | ModelError]
-    ) -> list[ModelError]:
+    def _hopeless(self, stage: str, asked: Sequence[Answered[ReplyT] | ModelError]) -> list[ModelError]:
         """The refusals when there is nothing else, now and before: then it is not for the questions' own sake."""
         refused = [result for result in asked if isinstance(result, Refused)]
         if len(refused) < len(asked) or self._answers.has_any(stage, self.chat.name):

@@ -1,8 +1,9 @@
 """Build hierarchy: the distinct names of a criterion to a tree of coarse, middle and fine clusters.
 
-The tree is built from below. Names that mean the same become one leaf; leaves are grouped by meaning, the language
-model names each group and, where a leaf lies between two groups, says to which it belongs. A person's K sets the
-number of coarse clusters. Every leaf has one parent and every name one leaf, by construction.
+The tree is built from below. Names that mean the same become one leaf; leaves are grouped by meaning, the
+language model names each group and, where a leaf lies between two groups, says to which it belongs. A
+person's K sets the number of coarse clusters. Every leaf has one parent and every name one leaf, by
+construction.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ async def build_hierarchy(
 ) -> list[Cluster]:
     """Build the tree of `criterion` from its distinct names with their counts.
 
-    Returns the clusters, parents before children; empty when there are no names. A level that would split nothing
-    repeats its parent, so that each leaf has exactly one cluster at each level.
+    Returns the clusters, parents before children; empty when there are no names. A level that would split
+    nothing repeats its parent, so that each leaf has exactly one cluster at each level.
     """
     if not counts:
         return []
@@ -103,8 +104,8 @@ async def build_hierarchy(
 async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
     """The coarse level: the model names a few broad groups, then sorts each middle group into one of them.
 
-    Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly see. A
-    middle group that fits none stays on its own.
+    Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
+    see. A middle group that fits none stays on its own.
     """
     if len(middle) <= _FEW:
         return [replace(group, members=(group,)) for group in middle]

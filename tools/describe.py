@@ -1,8 +1,8 @@
 """Criterion-describe: what each image shows of each criterion.
 
-Three variants, after what is known of an image: the image itself (one call of the vision model for all criteria
-together, which names it in the same reply), its tags (the model chooses once per criterion which field answers it),
-or its caption (which then is the description).
+Three variants, after what is known of an image: the image itself (one call of the vision model for all
+criteria together, which names it in the same reply), its tags (the model chooses once per criterion which
+field answers it), or its caption (which then is the description).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, cast
 
 from pydantic import Field, create_model
 
-from models.tag_caption import UNKNOWN
 from prompts import render
 from store.errors import ModelError
-from store.records import Caption, Criterion, Description, Name, Tag
+from store.records import Caption, Criterion, Description, Name
 from tools.ask import Asker, Question, Schema
 from tools.closed_choice import choice_reply, chosen
 from tools.label import is_unclear, tidy
+from tools.tag_tree import chain_of, known_values
 
 
 class Seen(NamedTuple):
@@ -52,8 +52,8 @@ async def describe(
 ) -> list[list[Seen] | ModelError]:
     """Ask the vision model about each image, all criteria in one call.
 
-    Same order and length as `image_ids`; each item has one `Seen` per criterion, in the order of `criteria`, or is
-    the error that stands in its place.
+    Same order and length as `image_ids`; each item has one `Seen` per criterion, in the order of `criteria`,
+    or is the error that stands in its place.
     """
     reply, turns = _image_reply(criteria), render("describe", criteria=criteria)
     size = 120 * len(criteria)
@@ -98,14 +98,11 @@ def describe_with_tags(
 ) -> Seen:
     """What the tags say of the criterion, with source and score; unclear when no tagger passed its threshold.
 
-    `general` names for a field the one that holds its more general value (dog: animal); where the tagger was sure of
-    that only, it is the answer.
+    `general` names for a field the one that holds its more general value (dog: animal); where the tagger was
+    sure of that only, it is the answer.
     """
     model = caption.model
-    chain = [field]
-    while chain[-1] in general:
-        chain.append(general[chain[-1]])
-    known = [tag for tag in (_tag(caption.tags, f) for f in chain) if tag is not None]
+    known = known_values(caption.tags, chain_of(field, general))
     if not known:
         why = f"the embedded taggers found no {field}" if field else "the embedded taggers cannot see this"
         return Seen(
@@ -119,7 +116,3 @@ def describe_with_tags(
         Description(caption.image_id, criterion.id, text, model=model),
         Name(caption.image_id, criterion.id, known[0].value, model=model),
     )
-
-
-def _tag(tags: Sequence[Tag], field: str) -> Tag | None:
-    return next((tag for tag in tags if field and tag.field == field and tag.value != UNKNOWN), None)

@@ -42,8 +42,8 @@ def add(
 ) -> Criterion:
     """Take a criterion in the person's words, or change the one of that name; it is accepted at once.
 
-    What the change touches is dropped and nothing else: another definition or guidance drops its descriptions and
-    names, another k only its tree. Raises InputError for an empty name or a k below 2.
+    What the change touches is dropped and nothing else: another definition or guidance drops its descriptions
+    and names, another k only its tree. Raises InputError for an empty name or a k below 2.
     """
     name = _clean(name)
     if k is not None and k < 2:
@@ -73,7 +73,11 @@ def _free_id(workspace: Workspace, name: str) -> str:
     """An id of that name which no renamed criterion holds."""
     taken = {c.id for c in workspace.grouping.criteria()}
     plain = criterion_id(name)
-    return plain if plain not in taken else next(i for n in range(2, 10**6) if (i := f"{plain}~{n}") not in taken)
+    return (
+        plain
+        if plain not in taken
+        else next(i for n in range(2, 10**6) if (i := f"{plain}~{n}") not in taken)
+    )
 
 
 def _clean(name: str) -> str:

@@ -177,7 +177,7 @@ def _link_problem(link: Path, folders: list[Path]) -> tuple[str, bool]:
 
 
 def _named_as_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 (a Path for each entry is slow)
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _printable(entry: os.DirEntry[str]) -> Path:

@@ -12,7 +12,11 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from store.answers import Vectors
 
 _NUMBERS = dict(
-    zip("zero one two three four five six seven eight nine ten".split(), map(str, range(11)), strict=True)
+    zip(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
+        map(str, range(11)),
+        strict=True,
+    )
 )
 
 
@@ -53,8 +57,8 @@ def ward_groups(vectors: Vectors, count: int) -> NDArray[np.int_]:
 def covering_groups(vectors: Vectors, weights: NDArray[np.float64], count: int) -> NDArray[np.int_]:
     """Group n unit vectors around the `count` of them that cover the weight best. Returns numbers, shape (n,).
 
-    Greedy facility location: each step takes the vector that raises the weighted sum of similarities to the nearest
-    taken one most. Frequent names get groups of their own, rare ones join the nearest.
+    Greedy facility location: each step takes the vector that raises the weighted sum of similarities to the
+    nearest taken one most. Frequent names get groups of their own, rare ones join the nearest.
     """
     similarity = np.clip(vectors @ vectors.T, 0.0, 1.0).astype(np.float64)
     nearest = np.zeros(len(vectors))

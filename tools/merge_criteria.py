@@ -38,8 +38,8 @@ async def merge_criteria(
 ) -> list[Criterion]:
     """Join candidates that ask the same, and leave out those that a criterion of the workspace already asks.
 
-    Returns at most `keep` new criteria, the best supported first; `support` counts the batches that proposed each.
-    What the person vetoed is in `known` and therefore does not come back. The wording is that of the
+    Returns at most `keep` new criteria, the best supported first; `support` counts the batches that proposed
+    each. What the person vetoed is in `known` and therefore does not come back. The wording is that of the
     most often proposed member; likely values are those of all members.
     """
     distinct = _join_same_name(candidates)

@@ -28,8 +28,8 @@ async def name(
 ) -> list[list[str] | ModelError]:
     """Label each of `texts` under all `criteria` in one call; the same text is asked once.
 
-    Same order and length as `texts`; each item has one label per criterion, empty where it is unclear, or is the
-    error that stands in its place.
+    Same order and length as `texts`; each item has one label per criterion, empty where it is unclear, or is
+    the error that stands in its place.
     """
     reply = _reply(criteria)
     questions = [

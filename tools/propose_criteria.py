@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
 from pydantic import Field
 
 from prompts import render
@@ -10,6 +11,7 @@ from store.errors import MissingStep, ModelError
 from store.records import Criterion
 from tools.ask import Asker, Question, Schema
 from tools.criterion_id import criterion_id
+
 
 class ProposedCriterion(Schema):
     """One aspect that the model sees in the captions."""
@@ -34,8 +36,8 @@ async def propose_criteria(
 ) -> list[Criterion]:
     """Ask for criteria batch by batch (X-Cluster, caption-based proposer).
 
-    Returns every candidate of every batch, those of one batch together, each with support 1; `merge_criteria` joins
-    them. A batch without a usable reply is left out; when none has one, its error is raised.
+    Returns every candidate of every batch, those of one batch together, each with support 1; `merge_criteria`
+    joins them. A batch without a usable reply is left out; when none has one, its error is raised.
     """
     if not any(batches):
         raise MissingStep("No captions in this collection. Run `xcluster run FOLDER` first.")

@@ -1,7 +1,8 @@
 """Propose criteria from tags: for a collection that only the embedded taggers have seen (X-Cluster's tag variant).
 
-Only what was measured can be a criterion here, so the model chooses among the fields that split the collection and puts
-them into a person's words. What the taggers cannot see (activity, place, mood) is not proposed.
+Only what was measured can be a criterion here, so the model chooses among the fields that split the
+collection and puts them into a person's words. What the taggers cannot see (activity, place, mood) is not
+proposed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tools.criterion_id import criterion_id
 
 _COVERAGE = 0.3
 """Share of the images for which a field must have a value."""
-_LARGEST = 0.95
+_LARGEST = 0.9
 """Share of those that its most frequent value may take."""
 _SHOWN = 8
 
@@ -37,8 +38,8 @@ class FieldValues(NamedTuple):
 def telling_fields(images: Sequence[Sequence[Tag]], general: Mapping[str, str]) -> list[FieldValues]:
     """The fields that split the collection, in the taggers' own order of importance.
 
-    Left out are fields with values for too few images, with one value for nearly all, or with hardly any value twice, and
-    those that only generalise another one (`general`): they are levels of its tree.
+    Left out are fields with values for too few images, with one value for nearly all, or with hardly any
+    value twice, and those that only generalise another one (`general`): they are levels of its tree.
     """
     counts: dict[str, Counter[str]] = {}
     for tags in images:
@@ -73,7 +74,7 @@ async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count
     question = Question(turns, _reply(list(by_name), wanted), max_tokens=60 * wanted + 60)
     answer = await text.ask("propose", question)
     made: dict[str, Criterion] = {}
-    for said in getattr(answer.value, "criteria"):  # noqa: B009  the made class alone has the field
+    for said in getattr(answer.value, "criteria"):
         values = tuple(value for value, _ in by_name[said.field].values if value != UNKNOWN)
         made.setdefault(
             said.field,

@@ -37,7 +37,7 @@ def wish(text: str, *, guidance: str, k: int | None) -> Wish:
     """`Name` or `Name: meaning` as a criterion that the person named."""
     name, _, definition = text.partition(":")
     if not name.strip():
-        raise InputError(f"'{text}' names no criterion. Write --criterion \"Name\" or \"Name: meaning\".")
+        raise InputError(f'\'{text}\' names no criterion. Write --criterion "Name" or "Name: meaning".')
     return Wish(name=name.strip(), definition=definition.strip(), guidance=guidance, k=k)
 
 
@@ -55,7 +55,9 @@ def run(
     folder = workspace or _workspace_of(folders)
     chosen = settings.load(folder, profile=profile)
     if not accept_all and not wishes and not sys.stdin.isatty():
-        raise InputError("There is no terminal to review the proposed criteria on. Add --yes to take them all.")
+        raise InputError(
+            "There is no terminal to review the proposed criteria on. Add --yes to take them all."
+        )
     state = OrganiseState(
         roots=[str(path.expanduser().resolve()) for path in folders],
         wishes=wishes,
@@ -114,9 +116,7 @@ def _print_run(console: Console, workspace: Workspace, run_id: int, page: Path) 
     console.print(f"Workspace:     {workspace.folder}", markup=False, soft_wrap=True)
 
 
-def _print_trees(
-    console: Console, workspace: Workspace, criteria: Sequence[Criterion], level: Level
-) -> None:
+def _print_trees(console: Console, workspace: Workspace, criteria: Sequence[Criterion], level: Level) -> None:
     for criterion in criteria:
         counts = workspace.grouping.leaf_counts(criterion.id)
         nodes = tree(workspace.grouping.clusters(criterion.id), counts)
@@ -207,7 +207,9 @@ def criteria(workspace: Workspace, veto: Sequence[str], accept: Sequence[str], *
     if as_json:
         _print_json([tree_summary(workspace, c, None) for c in found])
     else:
-        Console().print(render_criteria_table(found) if found else "No criteria yet. Run `xcluster run` first.")
+        Console().print(
+            render_criteria_table(found) if found else "No criteria yet. Run `xcluster run` first."
+        )
 
 
 def fetch_weights(chosen: settings.Settings, *, as_json: bool) -> None:

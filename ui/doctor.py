@@ -65,7 +65,8 @@ def _machine(cache: Path) -> Iterator[Finding]:
     yield Finding(
         "ok" if enough else "note",
         f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB memory free, "
-        f"{psutil.cpu_count()} processors" + ("" if enough else "; the embedded text model wants about 3 GiB"),
+        f"{psutil.cpu_count()} processors"
+        + ("" if enough else "; the embedded text model wants about 3 GiB"),
     )
 
 
@@ -99,7 +100,9 @@ def _text(role: Role, cache: Path) -> Iterator[Finding]:
     elif (file := fetched(TEXT_MODEL, cache)) is not None:
         yield Finding("ok", f"text: {file}")
     else:
-        yield Finding("note", "text: the model file (1.1 GB) is fetched by the first run, or by `xcluster fetch`")
+        yield Finding(
+            "note", "text: the model file (1.1 GB) is fetched by the first run, or by `xcluster fetch`"
+        )
 
 
 def _vision(role: Role, cache: Path) -> Iterator[Finding]:

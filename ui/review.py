@@ -64,9 +64,7 @@ def _show(
     console.print(render_criteria_table(rows))
 
 
-def _do(
-    line: str, count: int, vetoed: set[int], renamed: dict[int, str], added: list[Added]
-) -> str:
+def _do(line: str, count: int, vetoed: set[int], renamed: dict[int, str], added: list[Added]) -> str:
     """Carry out one line. Returns what to tell the person, empty when it went well."""
     verb, _, rest = line.partition(" ")
     if verb == "v":

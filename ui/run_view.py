@@ -90,7 +90,8 @@ class RunView:
         label = _LABELS.get(step.stage, step.stage)
         if step.stage not in self._tasks:
             self._tasks[step.stage] = self._progress.add_task(label, total=None)
-        # Several criteria are grouped side by side, each counting for itself; the line follows the last that spoke.
+        # Several criteria are grouped side by side, each counting for itself; the line follows the last that
+        # spoke.
         self._progress.update(self._tasks[step.stage], completed=step.done, total=step.total or None)
 
     def _write(self, step: Step) -> None:

@@ -1,7 +1,7 @@
 """Settings: which models take which role, from defaults, `xcluster.toml`, the environment and flags, later first wins.
 
-Order, strongest first: flags, environment (`XCLUSTER_PROFILE`, ...), `xcluster.toml` of the workspace, of the current
-folder, defaults. See docs/configuration.md.
+Order, strongest first: flags, environment (`XCLUSTER_PROFILE`, ...), `xcluster.toml` of the workspace, of the
+current folder, defaults. See docs/configuration.md.
 """
 
 from __future__ import annotations
@@ -35,15 +35,17 @@ class Role(BaseModel):
     """Calls in flight."""
     timeout_s: float = Field(default=120.0, gt=0)
     retries: int = Field(default=4, ge=0)
+    logprobs: bool = True
     context: int = Field(default=8192, ge=512)
     """Tokens."""
-    logprobs: bool = True
 
     def endpoint(self) -> Endpoint:
         """The server of this role. Raises InputError when its key is not in the environment."""
         key = os.environ.get(self.api_key_env, "") if self.api_key_env else "none"
         if not key:
-            raise InputError(f"The key for {self.base_url} is read from ${self.api_key_env}, which is not set.")
+            raise InputError(
+                f"The key for {self.base_url} is read from ${self.api_key_env}, which is not set."
+            )
         return Endpoint(
             base_url=self.base_url,
             model=self.model,
@@ -77,7 +79,9 @@ BUILT_IN: dict[str, Profile] = {
     "embedded": Profile(propose_batch=12, propose_batches=4),
     "vllm": _both("http://127.0.0.1:8000/v1", "Qwen/Qwen2.5-VL-7B-Instruct", at_once=64, context=16384),
     "ollama": _both("http://127.0.0.1:11434/v1", "qwen2.5vl:7b", at_once=2, timeout_s=600.0, logprobs=False),
-    "openai": _both("https://api.openai.com/v1", "gpt-4.1-mini", api_key_env="OPENAI_API_KEY", context=128_000),
+    "openai": _both(
+        "https://api.openai.com/v1", "gpt-4.1-mini", api_key_env="OPENAI_API_KEY", context=128_000
+    ),
 }
 
 
@@ -85,7 +89,10 @@ class Settings(BaseSettings):
     """Everything that can be set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="XCLUSTER_", env_nested_delimiter="__", extra="forbid", nested_model_default_partial_update=True
+        env_prefix="XCLUSTER_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
     profile: str = "embedded"
     profiles: dict[str, Profile] = {}

@@ -29,7 +29,8 @@ def summary(workspace: Workspace, run_id: int | None) -> dict[str, Any]:
             for (image_id, stage), reason in catalogue.failures().items()
         ],
         "runs": [
-            {"id": r.id, "started_at": r.started_at, "status": r.status} for r in workspace.journal.runs()[:10]
+            {"id": r.id, "started_at": r.started_at, "status": r.status}
+            for r in workspace.journal.runs()[:10]
         ],
         "times": [t._asdict() for t in workspace.journal.times(run_id)] if run_id is not None else [],
         "usage": [u._asdict() for u in workspace.answers.usage(run_id)],
