@@ -59,6 +59,7 @@ unit: $(VENV)/.test-ready ## Tests that need neither model files nor a server
 	@$(PYTEST) -m "not model and not vllm and not slow"
 
 env: $(VENV)/.test-ready ## Make the environment for tests, no more
+	@echo "== The environment is ready in $(VENV)"
 
 fetch: $(VENV)/.demo-ready ## Get the embedded models' files (1.1 GB, once)
 	@echo "== Model files: 1.1 GB the first time, kept in your cache folder for all workspaces"

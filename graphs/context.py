@@ -18,7 +18,7 @@ class Options:
     """How much is asked at a time, and which short cuts are taken."""
 
     propose_batch: int = 12
-    """Captions that one call of the proposer sees. The paper shows 400; a small model on the CPU wants few."""
+    """Captions that one call of the proposer sees. The paper shows 400; a small model wants few."""
     propose_batches: int = 4
     """How many such calls; each sees other captions as long as there are any."""
     max_criteria: int = 6

@@ -52,7 +52,7 @@ def _scan(context: Context, roots: Sequence[Path], current: Stage) -> None:
 
 
 async def caption_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
-    """Caption what has no caption by this vision model, chunk by chunk; each chunk is durable before the next."""
+    """Caption what this vision model has not captioned; each chunk is durable before the next."""
     context, catalogue = runtime.context, runtime.context.workspace.catalogue
     if context.vision_name and catalogue.drop_captions(other_than=context.vision_name):
         # Another vision model sees other things, so what was read from the old captions goes too. Nothing

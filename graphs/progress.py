@@ -1,4 +1,4 @@
-"""Progress from inside a graph: custom events for whoever watches, and the time of each stage for the journal."""
+"""Progress from inside a graph: custom events for whoever watches, each stage's time for the journal."""
 
 from __future__ import annotations
 

@@ -65,7 +65,9 @@ class ChatModel:
             model=endpoint.model,
             timeout=endpoint.timeout_s,
             max_retries=endpoint.retries,
-            http_async_client=http,
+            # Left to itself, langchain-openai shares one client between all models of an address, and a second
+            # event loop meets the first one's dead connections.
+            http_async_client=http or openai.DefaultAsyncHttpxClient(),
         )
 
     async def ask(

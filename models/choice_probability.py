@@ -21,15 +21,16 @@ def choice_probability(tokens: Sequence[dict[str, Any]], options: Sequence[str],
     start = "".join(token["token"] for token in tokens).find(chosen)
     if start < 0 or len(set(options)) < 2:
         return None
-    probability, position, seen = 1.0, 0, False
+    probability, position = 1.0, 0
     for token in tokens:
         end = position + len(token["token"])
         if end > start and position <= start + len(chosen):
             step = _step(token, options, chosen, max(0, position - start), max(0, start - position))
-            if step is not None:
-                probability, seen = probability * step, True
+            if step is None:
+                return None
+            probability *= step
         position = end
-    return probability if seen else None
+    return probability
 
 
 def _step(token: dict[str, Any], options: Sequence[str], chosen: str, written: int, lead: int) -> float | None:

@@ -18,10 +18,10 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 
 class EmbeddedChat:
-    """A `ChatModel` whose server is ours. When every answer is known already, neither file nor server is touched."""
+    """A `ChatModel` whose server is ours. When every answer is known, neither file nor server is touched."""
 
     def __init__(self, endpoint: Endpoint, start: Callable[[], LlamaServer]) -> None:
-        """Ask as `endpoint` says, at the address of the server that `start` returns (it may fetch files first)."""
+        """Ask as `endpoint` says, at the address of the server that `start` returns; it may fetch files."""
         self.name = endpoint.model
         self.at_once = endpoint.at_once
         self._endpoint = endpoint

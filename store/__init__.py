@@ -1,1 +1,1 @@
-"""What is kept: records, the catalogue (SQLite), the caption memory (Chroma), the edit log, the usage ledger."""
+"""What is kept: records, catalogue (SQLite), caption memory (Chroma), edit log, usage ledger."""

@@ -1,4 +1,4 @@
-"""Images, files and captions: the part of the catalogue that has as many rows as the collection has images."""
+"""Images, files and captions: the part of the catalogue with as many rows as there are images."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Catalogue:
     # captions --------------------------------------------------------------------------------------------
 
     def uncaptioned(self, limit: int, *, leaders: bool) -> list[str]:
-        """Up to `limit` images with no caption and no failure, group leaders or the images that follow one."""
+        """Up to `limit` images with no caption and no failure, group leaders or those that follow one."""
         query = (
             f"SELECT i.id FROM image i WHERE {LIVE} AND i.format != 'none'"
             f" AND i.twin_of {'=' if leaders else '!='} ''"

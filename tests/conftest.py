@@ -15,7 +15,7 @@ _SHARED = Path(os.environ.get("XCLUSTER_EVAL_DATA", Path(__file__).resolve().par
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of evaluation data, which is not part of the project; the test is skipped where it is absent."""
+    """The folder of evaluation data, no part of the project; the test is skipped where it is absent."""
     if not _SHARED.is_dir():
         pytest.skip(f"evaluation data not found at {_SHARED}; set XCLUSTER_EVAL_DATA to its folder")
     return _SHARED

@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import math
+import re
 import socket
 import sys
 import threading
@@ -278,10 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
             "message": {"role": "assistant", "content": text},
         }
         if body.get("logprobs") and not self._fake.trouble.no_logprobs:
-            tokens: list[dict[str, Any]] = [
-                {"token": word, "logprob": math.log(0.9), "bytes": None, "top_logprobs": []} for word in "{}"
-            ]
-            choice["logprobs"] = {"content": tokens}
+            choice["logprobs"] = {"content": _tokens(text, body["response_format"]["json_schema"]["schema"])}
         told: dict[str, Any] = {
             "id": "fake",
             "object": "chat.completion",
@@ -318,6 +316,19 @@ _SPOILT: dict[str, Callable[[str], tuple[str, str]]] = {
     "surrogate": lambda text: (text.replace('": "', '": "\\ud800', 1), "stop"),
     "deep": lambda text: ("[" * 100_000, "stop"),
 }
+
+
+def _tokens(text: str, schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The words of a reply, each with 0.9; the beginning of another option, if there is one, has the rest."""
+    (field, *_) = schema.get("properties", {}).values() or [{}]
+    options = [option for option in field.get("enum", []) if f'"{option}"' not in text]
+    other = re.findall(r"\w+", options[0])[:1] if options else []
+    tokens = []
+    for word in re.findall(r"\w+|\W+", text):
+        likely = [(word, 0.9), *((o, 0.1) for o in other if o != word)]
+        told = [{"token": token, "logprob": math.log(p), "bytes": None} for token, p in likely]
+        tokens.append({**told[0], "top_logprobs": told})
+    return tokens
 
 
 def _error(message: str, code: str) -> dict[str, Any]:

@@ -67,7 +67,12 @@ ASPECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "Weather": ("What the weather is like.", "weather", ("sunny", "rainy", "foggy")),
     "Dominant colour": ("Which colour is most seen.", "colour", ("red", "green", "blue")),
 }
-_ALSO_CALLED = {"place": "Surroundings", "location": "Surroundings", "animal": "Subject", "colour": "Dominant colour"}
+_ALSO_CALLED = {
+    "place": "Surroundings",
+    "location": "Surroundings",
+    "animal": "Subject",
+    "colour": "Dominant colour",
+}
 
 
 def scene_image(scene: Scene, *, variant: int = 0, side: int = 96) -> Image.Image:
@@ -100,12 +105,15 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
         case ["criteria"]:
             return {"criteria": _criteria(prompt)}
         case [*names] if "verdict" in names:
-            return {name: "same" if name == "verdict" and _same(prompt) else _filled(fields[name], schema, text) for name in fields}
+            return {
+                name: "same" if name == "verdict" and _same(prompt) else _filled(fields[name], schema, text)
+                for name in fields
+            }
         case ["name"]:
             return {"name": _common_name(_listed(prompt, "Labels"))}
         case ["groups"]:
             return {"groups": _broad(_listed(prompt, "Labels"))}
-        case [field] if (options := _options(fields[field])):
+        case [field] if options := _options(fields[field]):
             return {field: _choice(options, prompt)}
     return {name: _aspect(name, fields[name], schema, text) for name in fields}
 
@@ -159,7 +167,9 @@ def _aspect(name: str, field: Mapping[str, Any], schema: Mapping[str, Any], text
         field = schema["$defs"][field["$ref"].rpartition("/")[2]]
     if field.get("type") == "object":
         said = {"name": label, "description": f"Of {name.lower()} it shows: {label}."}
-        return {key: said.get(key) or _filled(value, schema, text) for key, value in field["properties"].items()}
+        return {
+            key: said.get(key) or _filled(value, schema, text) for key, value in field["properties"].items()
+        }
     return label if field.get("type") == "string" and not _options(field) else _filled(field, schema, text)
 
 

@@ -125,7 +125,7 @@ async def test_a_stored_reply_comes_back_with_its_names_and_its_confidence(
     first = await asker(server, database).ask("assign", question)
     again = await asker(server, database).ask("assign", question)
     assert chosen(again.value) == chosen(first.value) == "dog"
-    assert again.confidence == first.confidence == pytest.approx(0.81)
+    assert again.confidence == first.confidence == pytest.approx(0.9)
     assert server.count() == 1
 
 

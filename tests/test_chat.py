@@ -29,6 +29,7 @@ from store.errors import (
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES, scene_image
 from tools.caption import CaptionReply
+from tools.closed_choice import choice_reply, chosen
 from tools.read_image import to_jpeg_data_uri
 
 GREEN = SCENES[1]
@@ -68,17 +69,27 @@ async def test_a_server_that_tells_no_usage_costs_nothing_but_time(server: FakeS
     assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (0, 0, 0)
 
 
-async def test_confidence_is_the_probability_of_the_tokens(server: FakeServer) -> None:
-    assert (await caption(server)).confidence == pytest.approx(0.9 * 0.9)
+GROUPS = choice_reply("group", ["cat", "dog", "none of these"])
+WHICH = Message("user", "Text: a dog in the rain")
+
+
+async def test_the_confidence_of_a_closed_choice_is_its_share_of_what_was_on_offer(server: FakeServer) -> None:
+    reply = await chat(server).ask([WHICH], GROUPS)
+    assert chosen(reply.value) == "dog"
+    assert reply.confidence == pytest.approx(0.9)
 
 
 async def test_without_probabilities_there_is_no_confidence(server: FakeServer) -> None:
     server.trouble.no_logprobs = True
+    assert (await chat(server).ask([WHICH], GROUPS)).confidence is None
+
+
+async def test_free_text_has_no_confidence(server: FakeServer) -> None:
     assert (await caption(server)).confidence is None
 
 
 async def test_probabilities_are_not_asked_of_a_server_that_has_none(server: FakeServer) -> None:
-    assert (await caption(server, logprobs=False)).confidence is None
+    assert (await chat(server, logprobs=False).ask([WHICH], GROUPS)).confidence is None
     (body,) = server.bodies.values()
     assert "logprobs" not in body
 

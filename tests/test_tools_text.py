@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import unicodedata
 from collections import Counter
@@ -217,11 +216,11 @@ def many_names(count: int) -> list[str]:
     return list(made)
 
 
-def build(
+async def build(
     counts: Sequence[NameCount], text: Asker, embedder: TextEmbedder, *, k: int | None = None
 ) -> list[Cluster]:
     criterion = Criterion("subject", "Subject", "Which thing is shown.", k=k)
-    return asyncio.run(build_hierarchy(criterion, counts, text, embedder))
+    return await build_hierarchy(criterion, counts, text, embedder)
 
 
 def check_tree(clusters: Sequence[Cluster], counts: Sequence[NameCount]) -> None:
@@ -247,11 +246,11 @@ def check_tree(clusters: Sequence[Cluster], counts: Sequence[NameCount]) -> None
 @pytest.mark.model
 @pytest.mark.parametrize("k", [None, 2, 3, 5])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 53])
-def test_every_name_has_one_leaf_and_every_leaf_one_path(
+async def test_every_name_has_one_leaf_and_every_leaf_one_path(
     text: Asker, embedder: TextEmbedder, size: int, k: int | None
 ) -> None:
     counts = counted(WORDS[:size])
-    clusters = build(counts, text, embedder, k=k)
+    clusters = await build(counts, text, embedder, k=k)
     check_tree(clusters, counts)
     coarse = [c for c in clusters if c.level == "coarse"]
     if k is not None:
@@ -259,31 +258,31 @@ def test_every_name_has_one_leaf_and_every_leaf_one_path(
 
 
 @pytest.mark.model
-def test_three_hundred_names_make_a_tree_that_a_person_can_read(text: Asker, embedder: TextEmbedder) -> None:
+async def test_three_hundred_names_make_a_tree_that_a_person_can_read(text: Asker, embedder: TextEmbedder) -> None:
     counts = counted(many_names(300))
-    clusters = build(counts, text, embedder)
+    clusters = await build(counts, text, embedder)
     check_tree(clusters, counts)
     levels = Counter(cluster.level for cluster in clusters)
     assert 2 <= levels["coarse"] <= levels["middle"] <= levels["fine"] < 300
 
 
 @pytest.mark.model
-def test_no_names_make_no_tree(text: Asker, embedder: TextEmbedder) -> None:
-    assert build([], text, embedder) == []
+async def test_no_names_make_no_tree(text: Asker, embedder: TextEmbedder) -> None:
+    assert await build([], text, embedder) == []
 
 
 @pytest.mark.model
-def test_long_names_and_names_of_any_script_have_their_leaf(text: Asker, embedder: TextEmbedder) -> None:
+async def test_long_names_and_names_of_any_script_have_their_leaf(text: Asker, embedder: TextEmbedder) -> None:
     names = ["word " * 40, "x" * 200, "é" * 200, "犬", "猫", "🙂", "🙃", "a/b", "a~1", "a", "!!!", "<image>", "none of these"]
     counts = counted([name.strip() for name in names])
-    check_tree(build(counts, text, embedder), counts)
-    check_tree(build(counts, text, embedder, k=3), counts)
+    check_tree(await build(counts, text, embedder), counts)
+    check_tree(await build(counts, text, embedder, k=3), counts)
 
 
 @pytest.mark.model
-def test_names_that_differ_only_in_form_share_a_leaf(text: Asker, embedder: TextEmbedder) -> None:
+async def test_names_that_differ_only_in_form_share_a_leaf(text: Asker, embedder: TextEmbedder) -> None:
     counts = [NameCount("beach", 9), NameCount("beaches", 1), NameCount("the beach", 2), NameCount("kitchen", 5)]
-    clusters = build(counts, text, embedder)
+    clusters = await build(counts, text, embedder)
     check_tree(clusters, counts)
     (leaf,) = [c for c in clusters if "beach" in c.names]
     assert leaf.name == "beach"
@@ -292,33 +291,33 @@ def test_names_that_differ_only_in_form_share_a_leaf(text: Asker, embedder: Text
 
 
 @pytest.mark.model
-def test_numbers_keep_leaves_of_their_own(text: Asker, embedder: TextEmbedder) -> None:
+async def test_numbers_keep_leaves_of_their_own(text: Asker, embedder: TextEmbedder) -> None:
     counts = [NameCount("one person", 5), NameCount("two people", 5), NameCount("three people", 5)]
-    clusters = build(counts, text, embedder)
+    clusters = await build(counts, text, embedder)
     assert sorted(c.name for c in clusters if c.level == "fine") == ["one person", "three people", "two people"]
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("reply", ["prose", "other", "cut"])
-def test_a_model_that_gives_no_names_still_leaves_a_whole_tree(
+async def test_a_model_that_gives_no_names_still_leaves_a_whole_tree(
     server: FakeServer, text: Asker, embedder: TextEmbedder, reply: str
 ) -> None:
     server.trouble = Trouble(reply=reply)
     counts = counted(WORDS)
-    check_tree(build(counts, text, embedder), counts)
-    clusters = build(counts, text, embedder, k=4)
+    check_tree(await build(counts, text, embedder), counts)
+    clusters = await build(counts, text, embedder, k=4)
     check_tree(clusters, counts)
     assert sum(c.level == "coarse" for c in clusters) == 4
 
 
 @pytest.mark.model
-def test_the_same_names_give_the_same_tree_without_asking_again(
+async def test_the_same_names_give_the_same_tree_without_asking_again(
     server: FakeServer, text: Asker, embedder: TextEmbedder
 ) -> None:
     counts = counted(WORDS)
-    first = build(counts, text, embedder)
+    first = await build(counts, text, embedder)
     before = server.count()
-    assert build(counts, text, embedder) == first
+    assert await build(counts, text, embedder) == first
     assert server.count() == before
 
 
@@ -332,63 +331,63 @@ TREE = [
 ]
 
 
-def place(name: Name, text: Asker, embedder: TextEmbedder, **descriptions: str) -> Assignment:
+async def place(name: Name, text: Asker, embedder: TextEmbedder, **descriptions: str) -> Assignment:
     said = {image: Description(image, "subject", words) for image, words in descriptions.items()}
-    (made,) = asyncio.run(assign([name], said, TREE, SUBJECT, text, embedder))
+    (made,) = await assign([name], said, TREE, SUBJECT, text, embedder)
     return made
 
 
 @pytest.mark.model
-def test_a_name_of_the_tree_goes_to_its_leaf(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
-    made = place(Name("i", "subject", "hound"), text, embedder)
+async def test_a_name_of_the_tree_goes_to_its_leaf(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
+    made = await place(Name("i", "subject", "hound"), text, embedder)
     assert (made.cluster_id, made.how) == ("s/animals/pets/dog", "name")
     assert 0 < made.confidence < 1
-    assert place(Name("i", "subject", "dog"), text, embedder).confidence == pytest.approx(1.0, abs=0.01)
+    assert (await place(Name("i", "subject", "dog"), text, embedder)).confidence == pytest.approx(1.0, abs=0.01)
     assert server.count() == 0
 
 
 @pytest.mark.model
-def test_a_newcomer_near_a_leaf_goes_there_without_asking(
+async def test_a_newcomer_near_a_leaf_goes_there_without_asking(
     server: FakeServer, text: Asker, embedder: TextEmbedder
 ) -> None:
-    made = place(Name("i", "subject", "dogs"), text, embedder)
+    made = await place(Name("i", "subject", "dogs"), text, embedder)
     assert (made.cluster_id, made.how) == ("s/animals/pets/dog", "nearest")
     assert server.count() == 0
 
 
 @pytest.mark.model
-def test_of_a_doubtful_newcomer_the_model_decides(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
-    made = place(Name("i", "subject", "siamese beauty"), text, embedder, i="a cat with blue eyes")
+async def test_of_a_doubtful_newcomer_the_model_decides(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
+    made = await place(Name("i", "subject", "siamese beauty"), text, embedder, i="a cat with blue eyes")
     assert (made.cluster_id, made.how) == ("s/animals/pets/cat", "choice")
-    assert made.confidence == pytest.approx(0.81)
+    assert made.confidence == pytest.approx(0.9, abs=0.001)
     assert server.count() == 1
 
 
 @pytest.mark.model
-def test_a_newcomer_that_fits_nowhere_is_honestly_unclear(
+async def test_a_newcomer_that_fits_nowhere_is_honestly_unclear(
     server: FakeServer, text: Asker, embedder: TextEmbedder
 ) -> None:
-    made = place(Name("i", "subject", "tax return"), text, embedder, i="none of the sort: these are papers")
+    made = await place(Name("i", "subject", "tax return"), text, embedder, i="none of the sort: these are papers")
     assert (made.cluster_id, made.confidence) == ("", 0.0)
     assert "tax return" in made.unclear
 
 
 @pytest.mark.model
-def test_a_bad_reply_leaves_the_image_unclear(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
+async def test_a_bad_reply_leaves_the_image_unclear(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
     server.trouble.reply = "prose"
-    assert place(Name("i", "subject", "tax return"), text, embedder).cluster_id == ""
+    assert (await place(Name("i", "subject", "tax return"), text, embedder)).cluster_id == ""
 
 
 @pytest.mark.model
-def test_an_unclear_name_stays_unclear_with_its_reason(text: Asker, embedder: TextEmbedder) -> None:
-    made = place(Name("i", "subject", "", "it is too dark"), text, embedder)
+async def test_an_unclear_name_stays_unclear_with_its_reason(text: Asker, embedder: TextEmbedder) -> None:
+    made = await place(Name("i", "subject", "", "it is too dark"), text, embedder)
     assert (made.cluster_id, made.unclear) == ("", "it is too dark")
 
 
 @pytest.mark.model
-def test_without_a_tree_a_name_cannot_be_placed(text: Asker, embedder: TextEmbedder) -> None:
+async def test_without_a_tree_a_name_cannot_be_placed(text: Asker, embedder: TextEmbedder) -> None:
     with pytest.raises(MissingStep, match="Subject"):
-        asyncio.run(assign([Name("i", "subject", "dog")], {}, [], SUBJECT, text, embedder))
+        await assign([Name("i", "subject", "dog")], {}, [], SUBJECT, text, embedder)
 
 
 # proposing and merging ----------------------------------------------------------------------------------------
@@ -600,7 +599,7 @@ def test_a_name_that_a_renamed_criterion_had_is_free_for_another(workspace: Work
 
 
 def test_a_taken_name_is_refused(grouped: Workspace) -> None:
-    with pytest.raises(InputError, match="Weather"):
+    with pytest.raises(InputError, match="'weather' already"):
         edit.rename(grouped, "Subject", "weather", who="person")
 
 

@@ -29,7 +29,7 @@ class Choice(NamedTuple):
 async def choose_group(
     text: str, groups: Sequence[str], criterion: Criterion, model: Asker, *, stage: str
 ) -> Choice | None:
-    """Let the model choose among `groups` or NONE; off-list answers cannot be decoded. None on a bad reply."""
+    """Let the model choose among `groups` or NONE; it can write nothing else. None on a bad reply."""
     options = [*dict.fromkeys(groups), NONE]
     reply = choice_reply("group", options)
     turns = render("assign", text=text, groups=list(dict.fromkeys(groups)), criterion=criterion)

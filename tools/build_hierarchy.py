@@ -177,7 +177,7 @@ async def _middle(make: _Builder, top: _Group) -> list[_Group]:
 
 
 async def _grouped(make: _Builder, items: Sequence[_Group], numbers: NDArray[np.int_]) -> list[_Group]:
-    """Name the groups that `numbers` makes of `items`, and let the model place the items that lie between two."""
+    """Name the groups that `numbers` makes of `items`; the model places the items between two."""
     parts = [
         [item for item, n in zip(items, numbers, strict=True) if n == number] for number in np.unique(numbers)
     ]

@@ -32,7 +32,7 @@ class ImageTagger(Protocol):
 async def caption(
     image_ids: Sequence[str], vision: Asker, *, on_answer: Callable[[], None] = lambda: None
 ) -> list[Caption | ModelError]:
-    """Ask the vision model for one caption per image. Same order and length; a failure stands in its place."""
+    """Ask the vision model for a caption of each image. Same order and length; a failure stays in place."""
     turns = render("caption")
     questions = [Question(turns, CaptionReply, image_id=i, max_tokens=400) for i in image_ids]
     answers = await vision.ask_many("caption", questions, on_answer=on_answer)

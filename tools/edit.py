@@ -22,7 +22,7 @@ def veto(workspace: Workspace, name_or_id: str, *, who: str) -> Criterion:
 
 
 def rename(workspace: Workspace, name_or_id: str, new_name: str, *, who: str) -> Criterion:
-    """Give a criterion another name; its id and all that hangs on it stay. Raises InputError if it is taken."""
+    """Give a criterion another name; its id and what hangs on it stay. Raises InputError if it is taken."""
     new_name = _clean(new_name)
     old = workspace.grouping.criterion(name_or_id)
     taken = [c for c in workspace.grouping.criteria() if c.name.casefold() == new_name.casefold()]
@@ -73,11 +73,9 @@ def _free_id(workspace: Workspace, name: str) -> str:
     """An id of that name which no renamed criterion holds."""
     taken = {c.id for c in workspace.grouping.criteria()}
     plain = criterion_id(name)
-    return (
-        plain
-        if plain not in taken
-        else next(i for n in range(2, 10**6) if (i := f"{plain}~{n}") not in taken)
-    )
+    if plain not in taken:
+        return plain
+    return next(i for n in range(2, 10**6) if (i := f"{plain}~{n}") not in taken)
 
 
 def _clean(name: str) -> str:

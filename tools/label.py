@@ -16,7 +16,7 @@ NON_ANSWERS = frozenset(
         "unidentified",
     }
 )
-"""Whole labels that say that there is no answer. A label that merely contains one of these words is an answer."""
+"""Whole labels that say that there is no answer. A label that merely contains such a word is an answer."""
 _WORDS_MAX = 6
 _MARKS = " \t\n.,;:!\"'"
 _ARTICLES = ("a ", "an ", "the ")

@@ -75,7 +75,7 @@ async def _group_of(
     embedder: TextEmbedder,
     on_answer: Callable[[], None],
 ) -> list[Criterion] | None:
-    """The group that asks the same as `criterion`: the nearest one, if it is near enough or the model says so."""
+    """The group that asks the same as `criterion`: the nearest, if it is near enough or the model says so."""
     if not groups:
         return None
     leaders = [group[0] for group in groups]

@@ -1,4 +1,4 @@
-"""Propose criteria from tags: for a collection that only the embedded taggers have seen (X-Cluster's tag variant).
+"""Propose criteria from tags, for a collection that only the taggers have seen (X-Cluster's tag variant).
 
 Only what was measured can be a criterion here, so the model chooses among the fields that split the
 collection and puts them into a person's words. What the taggers cannot see (activity, place, mood) is not
@@ -62,7 +62,7 @@ def _splits(counts: Counter[str], images: int) -> bool:
 
 
 async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count: int) -> list[Criterion]:
-    """Let the model choose up to `count` of `fields` and name them. Same fields, same words: it is asked once.
+    """Let the model choose up to `count` of `fields` and name them. Same fields, same words: asked once.
 
     Returns one criterion per field at most, each with the field's frequent values. Raises a ModelError.
     """

@@ -30,8 +30,8 @@ def known_values(tags: Sequence[Tag], chain: Sequence[str]) -> list[Tag]:
 def tag_tree(criterion_id: str, images: Sequence[Sequence[Tag]], chain: Sequence[str]) -> list[Cluster]:
     """The clusters of the values that `images` have in `chain`, parents before children, frequent ones first.
 
-    Every value has one leaf, under the parents that it has most often. An image of which only the general value is
-    known has a leaf of that name. Empty when a field without a more general one has too many values.
+    Every value has one leaf, under the parents that it has most often. An image of which only the general
+    value is known has a leaf of that name. Empty when a field without a more general one has too many values.
     """
     paths = Counter(_path(tags, chain) for tags in images)
     del paths[()]

@@ -27,7 +27,7 @@ from ui.settings import Role, Settings
 OnProgress = Callable[[Progress], None]
 OnEvent = Callable[[str], None]
 _PARALLEL = 2
-"""Requests that our own server decodes side by side; see docs/embedded-text.md for what that was measured to bring."""
+"""Requests that our own server decodes side by side; docs/embedded-text.md has what that brings."""
 _EMBEDDED_TIMEOUT_S = 900.0
 
 
@@ -35,7 +35,7 @@ _EMBEDDED_TIMEOUT_S = 900.0
 def context(
     settings: Settings, workspace: Workspace, *, on_progress: OnProgress, on_event: OnEvent
 ) -> Iterator[Context]:
-    """Everything that a run needs, closed again at the end. Servers and weights are fetched when first needed."""
+    """Everything that a run needs, closed again at the end. Servers and weights come when first needed."""
     profile = settings.chosen()
     weights = settings.cache or default_cache()
     options = Options(

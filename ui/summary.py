@@ -11,7 +11,7 @@ from tools.tree import tree
 
 
 def summary(workspace: Workspace, run_id: int | None) -> dict[str, Any]:
-    """Counts, criteria with their trees, what is missing, what was skipped, and the cost of a run and of all."""
+    """Counts, criteria with trees, what is missing, what was skipped, and the cost of a run and of all."""
     catalogue = workspace.catalogue
     return {
         "workspace": str(workspace.folder),
