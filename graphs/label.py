@@ -85,7 +85,9 @@ async def _describe_images(
 ) -> list[Seen | Description]:
     """One call for each distinct image; near-identical ones share their leader's."""
     assert context.vision is not None
-    leaders = {c.image_id: c.shared_from or c.image_id for c in captions}
+    there = context.workspace.catalogue.paths([c.shared_from for c in captions if c.shared_from])
+    # The leader's file may have gone since; then the image speaks for itself.
+    leaders = {c.image_id: c.shared_from if c.shared_from in there else c.image_id for c in captions}
     distinct = list(dict.fromkeys(leaders.values()))
     answers = dict(zip(distinct, await describe(distinct, criteria, context.vision), strict=True))
     made: list[Seen | Description] = []

@@ -109,14 +109,15 @@ class Grouping:
     def add_names(self, names: Sequence[Name]) -> None:
         """Store names; one that was there is replaced."""
         self._db.write_many(
-            "INSERT OR REPLACE INTO name (criterion_id, image_id, text, unclear, model) VALUES (?,?,?,?,?)",
-            [(n.criterion_id, n.image_id, n.text, n.unclear, n.model) for n in names],
+            "INSERT OR REPLACE INTO name (criterion_id, image_id, text, unclear, model, score)"
+            " VALUES (?,?,?,?,?,?)",
+            [(n.criterion_id, n.image_id, n.text, n.unclear, n.model, n.score) for n in names],
         )
 
     def names(self, criterion_id: str, image_ids: Sequence[str]) -> dict[str, Name]:
         """Image id to its name under the criterion."""
         query = (
-            "SELECT image_id, criterion_id, text, unclear, model FROM name"
+            "SELECT image_id, criterion_id, text, unclear, model, score FROM name"
             " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
         ).replace("{criterion}", criterion_id.replace("'", "''"))
         return {row[0]: Name(*row) for row in self._db.where_in(query, image_ids)}

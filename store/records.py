@@ -119,6 +119,8 @@ class Name:
     unclear: str = ""
     """Why there is no name; empty when there is one."""
     model: str = ""
+    score: float = 1.0
+    """How sure its maker was, 0 to 1; 1 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

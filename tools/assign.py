@@ -64,7 +64,8 @@ async def assign(
         if not name.text:
             found = Assignment(name.image_id, criterion.id, "", 0.0, "name", name.unclear)
         elif name.text in place:
-            found = Assignment(name.image_id, criterion.id, place[name.text].id, closeness[name.text], "name")
+            sure = round(closeness[name.text] * name.score, 3)
+            found = Assignment(name.image_id, criterion.id, place[name.text].id, sure, "name")
         else:
             found = await _newcomer(name, descriptions, leaves, criterion, text, embedder)
         placed.append(found)

@@ -88,9 +88,9 @@ async def build_hierarchy(
     if not counts:
         return []
     make = _Builder(criterion, text, embedder, on_answer)
-    leaves = _leaves(counts, embedder)
+    leaves = _leaves(counts, embedder, least=criterion.k or 0)
     if criterion.k is not None:
-        coarse = await _grouped(make, leaves, _around(leaves, criterion.k))
+        coarse = await _grouped(make, leaves, _around(leaves, criterion.k), keep_all=True)
         tops = [replace(top, members=tuple(await _middle(make, top))) for top in coarse]
     else:
         count = len(leaves)
@@ -132,12 +132,12 @@ async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
     ]
 
 
-def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder) -> list[_Group]:
+def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) -> list[_Group]:
     """Names that mean the same, under the most frequent of them; rare ones join until few enough are left."""
     names = [c.name for c in counts]
     vectors = embedder.embed(names)
     leaves = _joined(counts, vectors, same_meaning(names, vectors, similarity=SAME_NAME))
-    most = max(_NEVER_MERGED, round(3 * math.sqrt(sum(c.images for c in counts))))
+    most = max(_NEVER_MERGED, least, round(3 * math.sqrt(sum(c.images for c in counts))))
     if len(leaves) <= most:
         return leaves
     again = ward_groups(np.stack([leaf.vector for leaf in leaves]), most)
@@ -176,17 +176,30 @@ async def _middle(make: _Builder, top: _Group) -> list[_Group]:
     return await _grouped(make, top.members, _near(top.members, max(1, round(math.sqrt(count)))))
 
 
-async def _grouped(make: _Builder, items: Sequence[_Group], numbers: NDArray[np.int_]) -> list[_Group]:
-    """Name the groups that `numbers` makes of `items`; the model places the items between two."""
+async def _grouped(
+    make: _Builder, items: Sequence[_Group], numbers: NDArray[np.int_], *, keep_all: bool = False
+) -> list[_Group]:
+    """Name the groups that `numbers` makes of `items`; the model places the items between two.
+
+    Groups that are given one label become one, and a group may lose all its items, unless `keep_all`.
+    """
     parts = [
         [item for item, n in zip(items, numbers, strict=True) if n == number] for number in np.unique(numbers)
     ]
     groups: list[_Group] = []
-    for part in sorted(parts, key=lambda part: -sum(item.weight for item in part)):
-        label = await _label(make, part, [group.label for group in groups])
+    # Single items come first where all groups stay: their labels are fixed, the others can give way.
+    for part in sorted(parts, key=lambda part: (keep_all and len(part) > 1, -sum(i.weight for i in part))):
+        taken = [group.label for group in groups]
+        label = await _label(make, part, taken)
+        if keep_all and label in taken:
+            label = next((item.label for item in _heaviest_first(part) if item.label not in taken), label)
         groups.append(_Group(label, tuple(part)))
-    groups = await _placed(make, _merged(groups))
+    groups = await _placed(make, _merged(groups), keep_all=keep_all)
     return [replace(g, weight=sum(m.weight for m in g.members), vector=_centre(g.members)) for g in groups]
+
+
+def _heaviest_first(items: Sequence[_Group]) -> list[_Group]:
+    return sorted(items, key=lambda item: -item.weight)
 
 
 def _centre(members: Sequence[_Group]) -> Vectors:
@@ -209,7 +222,7 @@ async def _label(make: _Builder, part: Sequence[_Group], taken: Sequence[str]) -
     lead = max(part, key=lambda item: item.weight)
     if len(part) == 1:
         return lead.label
-    labels = [item.label for item in sorted(part, key=lambda item: -item.weight)[:_SHOWN]]
+    labels = [item.label for item in _heaviest_first(part)[:_SHOWN]]
     turns = render("build_hierarchy_label", criterion=make.criterion, labels=labels, taken=list(taken))
     (answer,) = await make.text.ask_many("hierarchy", [Question(turns, LabelReply, max_tokens=40)])
     make.on_answer()
@@ -218,14 +231,21 @@ async def _label(make: _Builder, part: Sequence[_Group], taken: Sequence[str]) -
     return tidy(answer.value.name)
 
 
-async def _placed(make: _Builder, groups: list[_Group]) -> list[_Group]:
-    """Ask about each item for which another group is as near as its own; groups that lose all items go."""
+async def _placed(make: _Builder, groups: list[_Group], *, keep_all: bool) -> list[_Group]:
+    """Ask about each item for which another group is as near as its own.
+
+    Groups that lose all items go; with `keep_all` none does, for its heaviest item stays.
+    """
     if len(groups) < 2:
         return groups
     centres = np.stack([_centre(group.members) for group in groups])
     members: list[list[_Group]] = [[] for _ in groups]
     for own, group in enumerate(groups):
+        lead = _heaviest_first(group.members)[0]
         for item in group.members:
+            if keep_all and item is lead:
+                members[own].append(item)
+                continue
             nearness = centres @ item.vector
             rivals = [int(i) for i in np.argsort(-nearness) if nearness[i] >= nearness[own] - _MARGIN][:4]
             if own not in rivals:

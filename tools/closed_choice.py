@@ -23,4 +23,4 @@ def choice_reply(field: str, options: Sequence[str]) -> type[Schema]:
 
 def chosen(reply: Schema) -> str:
     """The option that was chosen in a `choice_reply`."""
-    return str(getattr(reply, "chosen"))
+    return str(cast("Any", reply).chosen)

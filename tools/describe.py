@@ -114,5 +114,5 @@ def describe_with_tags(
     text = f"{field}: {said} ({known[0].source}, {known[0].score:.2f})"
     return Seen(
         Description(caption.image_id, criterion.id, text, model=model),
-        Name(caption.image_id, criterion.id, known[0].value, model=model),
+        Name(caption.image_id, criterion.id, known[0].value, model=model, score=known[0].score),
     )

@@ -16,7 +16,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from store.errors import InputError
@@ -177,7 +177,7 @@ def _link_problem(link: Path, folders: list[Path]) -> tuple[str, bool]:
 
 
 def _named_as_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def _printable(entry: os.DirEntry[str]) -> Path:

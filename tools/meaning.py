@@ -48,14 +48,14 @@ def _numbers(text: str) -> frozenset[str]:
 
 
 def ward_groups(vectors: Vectors, count: int) -> NDArray[np.int_]:
-    """Group n unit vectors into at most `count` groups of related meaning (Ward). Returns numbers, shape (n,)."""
+    """Put n unit vectors into at most `count` groups of related meaning (Ward). Returns numbers, shape (n,)."""
     if count >= len(vectors):
         return np.arange(len(vectors))
     return np.asarray(fcluster(linkage(vectors, "ward"), count, "maxclust"), dtype=int) - 1
 
 
 def covering_groups(vectors: Vectors, weights: NDArray[np.float64], count: int) -> NDArray[np.int_]:
-    """Group n unit vectors around the `count` of them that cover the weight best. Returns numbers, shape (n,).
+    """Group n unit vectors around the `count` that cover the weight best. Returns numbers, shape (n,).
 
     Greedy facility location: each step takes the vector that raises the weighted sum of similarities to the
     nearest taken one most. Frequent names get groups of their own, rare ones join the nearest.

@@ -76,15 +76,17 @@ async def _group_of(
     on_answer: Callable[[], None],
 ) -> list[Criterion] | None:
     """The group that asks the same as `criterion`: the nearest, if it is near enough or the model says so."""
-    if not groups:
-        return None
+    # A renamed criterion keeps its id, however far its new words are.
+    same = next((group for group in groups if group[0].id == criterion.id), None)
+    if same is not None or not groups:
+        return same
     leaders = [group[0] for group in groups]
     vectors = embedder.embed([_meaning(c) for c in (criterion, *leaders)])
     names = embedder.embed([c.name for c in (criterion, *leaders)])
     nearness = np.maximum(vectors[1:] @ vectors[0], names[1:] @ names[0])
     for index in np.argsort(-nearness)[:2]:
         leader, cosine = leaders[int(index)], float(nearness[index])
-        if leader.id == criterion.id or cosine >= _SAME:
+        if cosine >= _SAME:
             return groups[int(index)]
         if cosine >= _MAYBE and await _asks_same(criterion, leader, text):
             on_answer()

@@ -24,6 +24,8 @@ _COVERAGE = 0.3
 """Share of the images for which a field must have a value."""
 _LARGEST = 0.9
 """Share of those that its most frequent value may take."""
+_SEVERAL = 0.1
+"""Share of the images that may have several values: by a field with more, an image does not belong to one group."""
 _SHOWN = 8
 
 
@@ -42,14 +44,18 @@ def telling_fields(images: Sequence[Sequence[Tag]], general: Mapping[str, str]) 
     value twice, and those that only generalise another one (`general`): they are levels of its tree.
     """
     counts: dict[str, Counter[str]] = {}
+    several: Counter[str] = Counter()
     for tags in images:
+        several.update(field for field, count in Counter(t.field for t in tags).items() if count > 1)
         for tag in {t.field: t for t in reversed(tags)}.values():
             counts.setdefault(tag.field, Counter())[tag.value] += 1
     order = list(dict.fromkeys(t.field for tags in images for t in tags))
     fields = [
         FieldValues(name, counts[name].most_common(_SHOWN))
         for name in order
-        if name not in general.values() and _splits(counts[name], len(images))
+        if name not in general.values()
+        and several[name] <= _SEVERAL * len(images)
+        and _splits(counts[name], len(images))
     ]
     return fields
 

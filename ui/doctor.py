@@ -116,8 +116,8 @@ def _vision(role: Role, cache: Path) -> Iterator[Finding]:
         sees = "with" if has_detector(cache) else "without"
         yield Finding(
             "note",
-            f"vision: embedded taggers, {sees} the object detector. They see subjects, people, text and colours, "
-            "not activity, place or mood; for those set a vision model (docs/configuration.md).",
+            f"vision: embedded taggers, {sees} the object detector. They see subjects, people, text and "
+            "colours, not activity, place or mood; for those set a vision model (docs/configuration.md).",
         )
 
 

@@ -145,8 +145,8 @@ def load(workspace: Path | None, *, profile: str = "") -> Settings:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"Setting '{where}' is wrong: {first['msg']} (read from {', '.join(sources) or 'the environment'}). "
-            "See docs/configuration.md."
+            f"Setting '{where}' is wrong: {first['msg']} "
+            f"(read from {', '.join(sources) or 'the environment'}). See docs/configuration.md."
         ) from error
     return settings.model_copy(update={"profile": profile}) if profile else settings
 
