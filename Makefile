@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest
 RECIPE := pyproject.toml constraints.txt
+# Over an earlier installation pip would list what is there already, a line each.
+QUIETLY_AGAIN = $(if $(wildcard $@),--quiet)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -97,10 +99,10 @@ $(VENV)/.made:
 
 $(VENV)/.demo-ready: $(RECIPE) | $(VENV)/.made
 	@echo "== Installing xcluster and what it needs into $(VENV) (about 1.2 GB on disk)"
-	@$(PIP) install -c constraints.txt -e '.[demo]'
+	@$(PIP) install $(QUIETLY_AGAIN) -c constraints.txt -e '.[demo]'
 	@touch $@
 
 $(VENV)/.test-ready: $(RECIPE) | $(VENV)/.made
 	@echo "== Installing xcluster, what it needs and the tools of its tests into $(VENV) (about 1.5 GB on disk)"
-	@$(PIP) install -c constraints.txt -e '.[dev,demo,parquet]'
+	@$(PIP) install $(QUIETLY_AGAIN) -c constraints.txt -e '.[dev,demo,parquet]'
 	@touch $@ $(VENV)/.demo-ready

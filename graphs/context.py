@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from models.vectors import TextEmbedder
 from store.memory import CaptionMemory
@@ -43,8 +43,6 @@ class Taggers:
     signature: str
     load: Callable[[], ImageTagger]
     text_of: Callable[[Sequence[Tag]], str]
-    general_field: dict[str, str] = field(default_factory=dict)
-    """For a field, the field that holds its more general value."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from store.workspace import Workspace
 from tools import edit
 from tools.merge_criteria import merge_criteria
 from tools.propose_criteria import propose_criteria
-from tools.propose_from_tags import propose_from_tags
+from tools.propose_from_tags import FieldValues, propose_from_tags
 
 _CAPTION_CHARS = 600
 """Of a caption that is longer, the proposer sees the beginning."""
@@ -35,15 +35,21 @@ async def propose(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, 
     known = grouping.criteria()
     if state["wishes"] or (any(c.status != "vetoed" for c in known) and not state["rediscover"]):
         return {}
-    candidates = await _candidates(runtime)
+    fields = fields_to_sort_by(context)
+    candidates = await _candidates(runtime, fields)
     with stage(runtime, "merge", len(candidates)) as current:
         most = context.options.max_criteria
         new = await merge_criteria(
-            candidates, known, context.text, context.embedder, keep=most, on_answer=current.step
+            candidates,
+            known,
+            context.text,
+            context.embedder,
+            keep=most,
+            differ=bool(fields),
+            on_answer=current.step,
         )
         current.step(len(candidates) - current.done)
-    for criterion in new:
-        grouping.save_criterion(criterion)
+    grouping.save_criteria(new)
     if not new and not known:
         raise MissingStep(
             "The model proposed no criterion for these captions. Name one with --criterion, or use a larger "
@@ -52,10 +58,9 @@ async def propose(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, 
     return {}
 
 
-async def _candidates(runtime: Runtime[Context]) -> list[Criterion]:
+async def _candidates(runtime: Runtime[Context], fields: Sequence[FieldValues]) -> list[Criterion]:
     """From the fields of the tags when the taggers saw the images; from captions otherwise."""
     context = runtime.context
-    fields = fields_to_sort_by(context)
     if fields:
         with stage(runtime, "propose", 1) as current:
             found = await propose_from_tags(fields, context.text, count=context.options.max_criteria)

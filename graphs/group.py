@@ -15,7 +15,7 @@ from graphs.tag_fields import answering_field, tagged_images
 from store.records import Cluster, Criterion
 from tools.assign import assign
 from tools.build_hierarchy import build_hierarchy
-from tools.tag_tree import chain_of, tag_tree
+from tools.tag_tree import tag_tree
 
 
 async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -37,9 +37,7 @@ async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]
     """The taggers' own classes, where a field of theirs answers the criterion and the person wants no K."""
     images = tagged_images(context) if criterion.k is None else []
     field = await answering_field(context, criterion) if images else ""
-    if not field or context.taggers is None:
-        return []
-    return tag_tree(criterion.id, images, chain_of(field, context.taggers.general_field))
+    return tag_tree(criterion.id, images, field) if field else []
 
 
 async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:

@@ -68,13 +68,12 @@ async def _describe_chunk(
     made: list[Seen | Description] = []
     if from_images and context.vision is not None:
         made += await _describe_images(context, from_images, criteria)
-    general = context.taggers.general_field if context.taggers is not None else {}
     for caption in captions:
         if caption in from_images:
             continue
         for criterion in criteria:
             if caption.tags:
-                made.append(describe_with_tags(caption, criterion, fields.get(criterion.id, ""), general))
+                made.append(describe_with_tags(caption, criterion, fields.get(criterion.id, "")))
             else:
                 made.append(describe_with_caption(caption, criterion))
     return made

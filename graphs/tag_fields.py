@@ -20,8 +20,7 @@ def tagged_images(context: Context) -> list[tuple[Tag, ...]]:
 
 def fields_to_sort_by(context: Context) -> list[FieldValues]:
     """The fields that split the collection."""
-    general = context.taggers.general_field if context.taggers is not None else {}
-    return telling_fields(tagged_images(context), general)
+    return telling_fields(tagged_images(context))
 
 
 async def answering_field(context: Context, criterion: Criterion) -> str:

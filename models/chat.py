@@ -122,8 +122,8 @@ class ChatModel:
             # What the client raises on a body that is JSON, or not even that, but no chat completion.
             where = f"{self.endpoint.base_url} (model '{self.name}')"
             raise ModelUnavailable(
-                f"{where} sent no chat completion ({_short(error)}). Is the address that of an OpenAI-compatible "
-                "server (it usually ends in /v1)?"
+                f"{where} sent no chat completion ({_short(error)}). "
+                "Is the address that of an OpenAI-compatible server (it usually ends in /v1)?"
             ) from error
         return answer, _usage(answer, time.perf_counter() - start)
 

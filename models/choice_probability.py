@@ -1,8 +1,9 @@
 """How sure a model was of a closed choice, from the probabilities of the tokens that it considered.
 
-Servers report the model's own probabilities, from before the schema forbids anything: the tokens of a forced brace may
-have next to none, and much of the rest goes to words that were not on offer. So at each token of the chosen value the
-mass of what was really written is set against the mass of all that could still have become one of the options.
+Servers report the model's own probabilities, from before the schema forbids anything: the tokens of a forced
+brace may have next to none, and much of the rest goes to words that were not on offer. So at each token of
+the chosen value the mass of what was really written is set against the mass of all that could still have
+become one of the options.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 def choice_probability(tokens: Sequence[dict[str, Any]], options: Sequence[str], chosen: str) -> float | None:
     """The probability of `chosen` among `options`, 0 to 1; None where the server told too little.
 
-    `tokens`: the reply's tokens as the OpenAI API reports them, each with `token`, `logprob` and `top_logprobs`.
-    Alternatives beyond the reported ones count as nothing, so the figure is a slight overestimate.
+    `tokens`: the reply's tokens as the OpenAI API reports them, each with `token`, `logprob` and
+    `top_logprobs`. Alternatives beyond the reported ones count as nothing, so the figure is a slight
+    overestimate.
     """
     start = "".join(token["token"] for token in tokens).find(chosen)
     if start < 0 or len(set(options)) < 2:
@@ -33,10 +35,13 @@ def choice_probability(tokens: Sequence[dict[str, Any]], options: Sequence[str],
     return probability
 
 
-def _step(token: dict[str, Any], options: Sequence[str], chosen: str, written: int, lead: int) -> float | None:
+def _step(
+    token: dict[str, Any], options: Sequence[str], chosen: str, written: int, lead: int
+) -> float | None:
     """The share of this token in the mass of those that lead on to an option; None when there was no alternative told.
 
-    `written` characters of the value stand already; the first `lead` characters of the token are not part of it.
+    `written` characters of the value stand already; the first `lead` characters of the token are not part of
+    it.
     """
     open_options = [option for option in options if option.startswith(chosen[:written])]
     if len(open_options) < 2:

@@ -14,6 +14,12 @@ from store.records import Assignment, Cluster, Criterion, Description, Name, Sta
 
 _CRITERION = "id, name, definition, guidance, k, origin, status, merged_into, likely, support"
 
+_SAVE_CRITERION = (
+    f"INSERT INTO criterion ({_CRITERION}) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET"
+    " name=excluded.name, definition=excluded.definition, guidance=excluded.guidance, k=excluded.k,"
+    " origin=excluded.origin, status=excluded.status, merged_into=excluded.merged_into,"
+    " likely=excluded.likely, support=excluded.support"
+)
 _MISSING = (
     f"SELECT {{what}} FROM image i JOIN caption c ON c.image_id = i.id WHERE {LIVE}"
     " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = ? AND t.image_id = i.id)"
@@ -54,23 +60,13 @@ class Grouping:
         names = ", ".join(c.name for c in known) or "none yet"
         raise InputError(f"No criterion '{name_or_id}' in this workspace. Known: {names}.")
 
-    def save_criterion(self, criterion: Criterion) -> None:
-        """Add the criterion, or replace the one of the same id."""
-        c = criterion
-        self._db.write(
-            f"INSERT INTO criterion ({_CRITERION}) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET"
-            " name=excluded.name, definition=excluded.definition, guidance=excluded.guidance, k=excluded.k,"
-            " origin=excluded.origin, status=excluded.status, merged_into=excluded.merged_into,"
-            " likely=excluded.likely, support=excluded.support",
-            (
-                *(c.id, c.name, c.definition, c.guidance, c.k, c.origin, c.status, c.merged_into),
-                *(json.dumps(c.values), c.support),
-            ),
-        )
+    def save_criteria(self, criteria: Sequence[Criterion]) -> None:
+        """Add the criteria, or replace those of the same ids: all of them or, on a kill, none."""
+        self._db.write_many(_SAVE_CRITERION, [_criterion_row(criterion) for criterion in criteria])
 
     def set_status(self, criterion_id: str, status: Status) -> None:
         """Change where a criterion stands."""
-        self.save_criterion(replace(self.criterion(criterion_id), status=status))
+        self.save_criteria([replace(self.criterion(criterion_id), status=status)])
 
     # descriptions and names ------------------------------------------------------------------------------
 
@@ -201,5 +197,11 @@ class Grouping:
                 connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (criterion_id,))
 
 
+def _criterion_row(c: Criterion) -> tuple[object, ...]:
+    plain = (c.id, c.name, c.definition, c.guidance, c.k, c.origin, c.status, c.merged_into)
+    return (*plain, json.dumps(c.values), c.support)
+
+
 def _criterion(row: Row) -> Criterion:
-    return Criterion(*row[:8], tuple(json.loads(row[8])), row[9])
+    c = Criterion(*row[:8])
+    return replace(c, values=tuple(json.loads(row[8])), support=row[9])

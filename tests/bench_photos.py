@@ -2,9 +2,10 @@
 
     python -m tests.bench_photos DATA [--images 60] [--workspace FOLDER]
 
-DATA is the folder with `photos/`. Half of the pictures are scenes, a third objects, the rest food, drawn with a fixed
-seed. For each labelled criterion the discovered one whose name is nearest in meaning is scored at each level; an
-unclear image counts as wrong in the accuracy (one-to-one Hungarian match) and as a cluster of its own in NMI.
+DATA is the folder with `photos/`. Half of the pictures are scenes, a third objects, the rest food, drawn with
+a fixed seed. For each labelled criterion the discovered one whose name is nearest in meaning is scored at
+each level; an unclear image counts as wrong in the accuracy (one-to-one Hungarian match) and as a cluster of
+its own in NMI.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ Truth = dict[tuple[str, str, str], dict[str, str]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("--images", type=int, default=60)
     parser.add_argument("--workspace", type=Path)
@@ -75,7 +78,9 @@ def report(workspace: Workspace, labels: Truth) -> None:
     names = embedder.embed([f"{c.name}: {c.definition}" for c in criteria])
     ids = {str(path): image_id for image_id, path in workspace.catalogue.all_paths()}
     of_file = {"/".join(Path(path).parts[-2:]): image_id for path, image_id in ids.items()}
-    print(f"{'labels':<40}{'n':>4}{'classes':>8}  {'nearest criterion':<24}{'level':<8}{'CAcc':>6}{'NMI':>6}{'unclear':>8}")
+    print(
+        f"{'labels':<40}{'n':>4}{'classes':>8}  {'nearest criterion':<24}{'level':<8}{'CAcc':>6}{'NMI':>6}{'unclear':>8}"
+    )
     for (collection, criterion, level), by_file in sorted(labels.items()):
         nearest = criteria[int((names @ embedder.embed([criterion])[0]).argmax())]
         paths = cluster_paths(workspace.grouping.clusters(nearest.id))
@@ -98,7 +103,12 @@ def accuracy(true: list[str], predicted: list[str]) -> float:
     rows, columns = sorted(set(true)), sorted(set(predicted) - {""})
     if not columns:
         return 0.0
-    table = np.array([[sum(t == r and p == c for t, p in zip(true, predicted, strict=True)) for c in columns] for r in rows])
+    table = np.array(
+        [
+            [sum(t == r and p == c for t, p in zip(true, predicted, strict=True)) for c in columns]
+            for r in rows
+        ]
+    )
     return float(table[linear_sum_assignment(-table)].sum() / len(true))
 
 

@@ -2,9 +2,9 @@
 
     python -m tests.fake_server --port 0 --log FILE [--delay-s 0.1] [--model NAME] ...
 
-It prints its address on the first line and ends when its standard input does. Every request is one line of JSON in
-the log when it comes (`start`) and one when its answer has been sent (`end`), with the hash of its body, so that a
-test can count how often each question was asked.
+It prints its address on the first line and ends when its standard input does. Every request is one line of
+JSON in the log when it comes (`start`) and one when its answer has been sent (`end`), with the hash of its
+body, so that a test can count how often each question was asked.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class FakeServer:
         self._log = log.open("a", encoding="utf-8") if log else None
         self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.fake = self
-        self._thread = threading.Thread(target=lambda: self._http.serve_forever(poll_interval=0.05), daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: self._http.serve_forever(poll_interval=0.05), daemon=True
+        )
 
     @property
     def base_url(self) -> str:
@@ -173,7 +175,9 @@ class _Asked:
     def of(cls, body: dict[str, Any]) -> _Asked:
         asked = cls()
         turns = body.get("messages", [])
-        correction = [t["content"] for t in turns if t["role"] == "user" and "That was not valid" in str(t["content"])]
+        correction = [
+            t["content"] for t in turns if t["role"] == "user" and "That was not valid" in str(t["content"])
+        ]
         for turn in turns:
             text = ""
             for part in [turn["content"]] if isinstance(turn["content"], str) else turn["content"]:
@@ -263,12 +267,20 @@ class _Handler(BaseHTTPRequestHandler):
         elif trouble.wrap == "control":
             text = text.replace(" ", "\n\t", 1)
         finish = "stop"
-        spoilt = trouble.reply and asked.speaks_of(trouble.spoil) and not (trouble.spoil_once and asked.tries > 1)
+        spoilt = (
+            trouble.reply and asked.speaks_of(trouble.spoil) and not (trouble.spoil_once and asked.tries > 1)
+        )
         if spoilt:
             if trouble.reply == "html":
                 return "<html>this is a login page</html>"
             if trouble.reply == "null":
-                return {"id": "x", "object": "chat.completion", "created": 0, "model": self._fake.model, "choices": None}
+                return {
+                    "id": "x",
+                    "object": "chat.completion",
+                    "created": 0,
+                    "model": self._fake.model,
+                    "choices": None,
+                }
             text, finish = _SPOILT[trouble.reply](text)
         return self._body(body, asked, text, finish)
 
@@ -344,11 +356,18 @@ def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
         for word in str(text).casefold().split() or [""]:
             vector[int(hashlib.sha256(word.encode()).hexdigest(), 16) % _DIMENSIONS] += 1.0
         data.append({"object": "embedding", "index": number, "embedding": vector.tolist()})
-    return {"object": "list", "model": body["model"], "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+    return {
+        "object": "list",
+        "model": body["model"],
+        "data": data,
+        "usage": {"prompt_tokens": 1, "total_tokens": 1},
+    }
 
 
 def _serve() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path)
     parser.add_argument("--model", default=MODEL)

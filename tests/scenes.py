@@ -52,7 +52,7 @@ def _captions(path: Path, ids: dict[str, str]) -> list[Caption]:
 
 def _group(workspace: Workspace, criterion: Criterion, labels: dict[str, dict[str, str]]) -> None:
     grouping = workspace.grouping
-    grouping.save_criterion(criterion)
+    grouping.save_criteria([criterion])
     grouping.set_status(criterion.id, "accepted")
     clusters: dict[str, Cluster] = {}
     assignments, names, descriptions = [], [], []

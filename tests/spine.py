@@ -80,7 +80,9 @@ def run_here(
 
     with (
         Workspace(folder, create=True).for_writing() as workspace,
-        context(settings(server, **more), workspace, on_progress=on_progress, on_event=lambda _: None) as made,
+        context(
+            settings(server, **more), workspace, on_progress=on_progress, on_event=lambda _: None
+        ) as made,
     ):
         return asyncio.run(organise(made, state, on_progress=on_progress, on_review=on_review))
 

@@ -141,7 +141,8 @@ async def test_pictures_that_are_known_are_not_read(server: FakeServer, database
     assert read == ["red"]
 
 
-# failures in place --------------------------------------------------------------------------------------------
+# failures in place
+# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,8 @@ async def test_asking_one_question_raises_its_error(server: FakeServer, database
         await asker(server, database).ask("name", said("x"))
 
 
-# errors that meet every question ------------------------------------------------------------------------------
+# errors that meet every question
+# ------------------------------------------------------------------------------
 
 
 async def test_an_error_that_meets_every_question_is_raised_and_the_rest_is_not_asked(
@@ -206,7 +208,9 @@ async def test_an_error_that_meets_every_question_is_raised_and_the_rest_is_not_
     assert server.count() <= 2
 
 
-async def test_answers_that_came_before_a_fatal_error_are_kept(server: FakeServer, database: Database) -> None:
+async def test_answers_that_came_before_a_fatal_error_are_kept(
+    server: FakeServer, database: Database
+) -> None:
     ask = asker(server, database, at_once=1)
     await ask.ask_many("caption", about("red"))
     server.trouble = Trouble(fail_first=99, fail_status=500)
@@ -244,14 +248,17 @@ async def test_a_model_that_takes_no_pictures_at_all_is_told_at_once(
         await asker(server, database).ask_many("caption", about("red", "green"))
 
 
-async def test_a_model_that_took_pictures_before_may_refuse_one(server: FakeServer, database: Database) -> None:
+async def test_a_model_that_took_pictures_before_may_refuse_one(
+    server: FakeServer, database: Database
+) -> None:
     await asker(server, database).ask_many("caption", about("red"))
     server.trouble.refuse = "frog"
     (answer,) = await asker(server, database).ask_many("caption", about("green"))
     assert isinstance(answer, Refused)
 
 
-# the ledger ---------------------------------------------------------------------------------------------------
+# the ledger
+# ---------------------------------------------------------------------------------------------------
 
 
 async def test_every_call_is_booked_to_its_stage(server: FakeServer, database: Database) -> None:

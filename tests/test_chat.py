@@ -73,7 +73,9 @@ GROUPS = choice_reply("group", ["cat", "dog", "none of these"])
 WHICH = Message("user", "Text: a dog in the rain")
 
 
-async def test_the_confidence_of_a_closed_choice_is_its_share_of_what_was_on_offer(server: FakeServer) -> None:
+async def test_the_confidence_of_a_closed_choice_is_its_share_of_what_was_on_offer(
+    server: FakeServer,
+) -> None:
     reply = await chat(server).ask([WHICH], GROUPS)
     assert chosen(reply.value) == "dog"
     assert reply.confidence == pytest.approx(0.9)
@@ -125,14 +127,18 @@ async def test_the_second_try_is_shown_the_first_and_has_more_room(server: FakeS
 @pytest.mark.parametrize("reply", ["prose", "cut", "other", "empty", "deep"])
 async def test_a_reply_that_is_wrong_twice_is_a_bad_reply(server: FakeServer, reply: str) -> None:
     server.trouble.reply = reply
-    with pytest.raises(BadReply, match=rf"{MODEL} gave no valid CaptionReply in two tries .* A larger model") as caught:
+    with pytest.raises(
+        BadReply, match=rf"{MODEL} gave no valid CaptionReply in two tries .* A larger model"
+    ) as caught:
         await caption(server)
     assert server.count() == 2
     assert caught.value.usage.prompt_tokens > 200
 
 
 @pytest.mark.parametrize("wrap", ["think", "control"])
-async def test_thoughts_and_raw_line_breaks_around_a_right_reply_do_no_harm(server: FakeServer, wrap: str) -> None:
+async def test_thoughts_and_raw_line_breaks_around_a_right_reply_do_no_harm(
+    server: FakeServer, wrap: str
+) -> None:
     server.trouble.wrap = wrap
     reply = await caption(server)
     assert " ".join(reply.value.caption.split()) == GREEN.caption
@@ -165,7 +171,11 @@ async def test_passing_trouble_is_waited_out(server: FakeServer, status: int) ->
 TROUBLES: dict[str, tuple[Trouble, type[ModelError], str]] = {
     "lasting 500": (Trouble(fail_first=9, fail_status=500), ModelUnavailable, "failed"),
     "lasting 429": (Trouble(fail_first=9, fail_status=429), ModelUnavailable, "keeps answering 429.*at_once"),
-    "dropped": (Trouble(fail_first=9, fail_status=0), ModelUnavailable, "Cannot reach.*Is the server running"),
+    "dropped": (
+        Trouble(fail_first=9, fail_status=0),
+        ModelUnavailable,
+        "Cannot reach.*Is the server running",
+    ),
     "key": (Trouble(fail_first=9, fail_status=401), ModelMisconfigured, "refused the key.*api_key_env"),
     "forbidden": (Trouble(fail_first=9, fail_status=403), ModelMisconfigured, "refused the key"),
     "no pictures": (Trouble(refuse_images=True), Refused, "did not take the image.*vision model"),
@@ -245,10 +255,13 @@ async def test_a_filtered_reply_is_that_questions_trouble() -> None:
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(handle)) as http:
         with pytest.raises(BadReply):
-            await ChatModel(Endpoint("http://model.invalid/v1", MODEL), http=http).ask([PICTURE], CaptionReply)
+            await ChatModel(Endpoint("http://model.invalid/v1", MODEL), http=http).ask(
+                [PICTURE], CaptionReply
+            )
 
 
-# probe and vectors --------------------------------------------------------------------------------------------
+# probe and vectors
+# --------------------------------------------------------------------------------------------
 
 
 async def test_the_probe_says_what_a_server_does_well(server: FakeServer) -> None:

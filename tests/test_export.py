@@ -33,7 +33,7 @@ def workspace_with(folder: Path, names: list[str], images: int = 0) -> Workspace
     """Images without files under one accepted criterion, cluster names in turn; the last is not assigned."""
     workspace = Workspace(folder, create=True)
     images = images or len(names) + 1
-    workspace.grouping.save_criterion(Criterion("c", "=Criterion", "Whatever.", status="accepted"))
+    workspace.grouping.save_criteria([Criterion("c", "=Criterion", "Whatever.", status="accepted")])
     ids = [f"{i:064x}" for i in range(images)]
     rows = [
         (Image(i, 0, 0, "none", 0, ""), Caption(i, "@caption", "import", imported_as=f"{i[-4:]}.jpg"))

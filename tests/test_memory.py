@@ -67,7 +67,7 @@ def add_captions(workspace: Workspace, start: int, stop: int) -> list[Remembered
 
 
 def add_criterion(workspace: Workspace) -> None:
-    workspace.grouping.save_criterion(Criterion("place", "Place", "Where it is."))
+    workspace.grouping.save_criteria([Criterion("place", "Place", "Where it is.")])
     keys = workspace.catalogue.image_ids()[:6]
     workspace.grouping.add_descriptions(
         [Description(key, "place", f"it is at the {_THINGS[n]}", model="m") for n, key in enumerate(keys)]

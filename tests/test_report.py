@@ -85,7 +85,7 @@ def without_files(folder: Path, images: int, names: list[str]) -> Workspace:
     )
     for number, name in enumerate(names):
         criterion = Criterion(f"{number}{name}", name, name, guidance=name, status="accepted")
-        workspace.grouping.save_criterion(criterion)
+        workspace.grouping.save_criteria([criterion])
         clusters = [
             Cluster(f"{number}-{k}", criterion.id, "fine", n, names=(n,)) for k, n in enumerate(names)
         ]
@@ -193,7 +193,7 @@ def test_a_picture_that_is_gone_becomes_a_card(tmp_path: Path) -> None:
         for chunk in scan([photo.parent], known=workspace.catalogue.known_files):
             workspace.catalogue.add_files(chunk, root=photo.parent)
         (image_id,) = workspace.catalogue.image_ids()
-        workspace.grouping.save_criterion(Criterion("c", "Colour", "Its colour.", status="accepted"))
+        workspace.grouping.save_criteria([Criterion("c", "Colour", "Its colour.", status="accepted")])
         workspace.grouping.replace_clusters("c", [Cluster("k", "c", "fine", "teal")])
         workspace.grouping.add_assignments([Assignment(image_id, "c", "k", 1.0, "name")])
         there = write_contact_sheet(workspace, tmp_path / "there", on_progress=ignore).parent

@@ -336,9 +336,9 @@ def test_criteria_keep_their_order_and_are_found_by_id_or_name(workspace: Worksp
         "c1", "Mood of Größe", "How it feels.", "not the colour", 4, "user", "accepted", "", ("calm",), 3
     )
     second = Criterion("c2", "Place", "Where it is.")
-    grouping.save_criterion(first)
-    grouping.save_criterion(second)
-    grouping.save_criterion(replace(first, status="vetoed"))
+    grouping.save_criteria([first])
+    grouping.save_criteria([second])
+    grouping.save_criteria([replace(first, status="vetoed")])
     assert grouping.criteria() == [replace(first, status="vetoed"), second]
     assert grouping.criteria("proposed") == [second]
     assert grouping.criterion(" mood of grösse ").id == "c1"
@@ -352,7 +352,7 @@ def test_each_step_asks_for_the_images_that_lack_its_answer(workspace: Workspace
     grouping = workspace.grouping
     ids = add_captioned(workspace, 5)
     workspace.catalogue.add_files([scanned("none.jpg", image_id="uncaptioned")], root=ROOT)
-    grouping.save_criterion(Criterion("c'1", "C", "D"))
+    grouping.save_criteria([Criterion("c'1", "C", "D")])
     grouping.add_descriptions(
         [Description("i1", "c'1", "text", model="m"), Description("i3", "c'1", "", "dark")]
     )
@@ -366,7 +366,7 @@ def test_answers_that_failed_are_asked_again_and_others_kept(workspace: Workspac
     grouping = workspace.grouping
     add_captioned(workspace, 4)
     for criterion in ("c", "other"):
-        grouping.save_criterion(Criterion(criterion, criterion, "D"))
+        grouping.save_criteria([Criterion(criterion, criterion, "D")])
         reasons = ("no answer: timed out", "not visible", "", "no_answer%")
         rows = [(f"i{n}", criterion, "" if why else "text", why) for n, why in enumerate(reasons)]
         grouping.add_descriptions([Description(*row) for row in rows])
@@ -380,7 +380,7 @@ def test_answers_that_failed_are_asked_again_and_others_kept(workspace: Workspac
 def test_distinct_names_are_counted_over_the_collection(workspace: Workspace) -> None:
     grouping = workspace.grouping
     add_captioned(workspace, 6)
-    grouping.save_criterion(Criterion("c", "C", "D"))
+    grouping.save_criteria([Criterion("c", "C", "D")])
     texts = ("beach", "Beach", "alley", "beach", "alley", "")
     grouping.add_names([Name(f"i{n}", "c", text, model="m") for n, text in enumerate(texts)])
     grouping.add_descriptions([Description("i0", "c", "by the sea", model="m")])
@@ -393,7 +393,7 @@ def test_distinct_names_are_counted_over_the_collection(workspace: Workspace) ->
 def test_a_new_tree_takes_the_old_assignments_away(workspace: Workspace) -> None:
     grouping = workspace.grouping
     add_captioned(workspace, 3)
-    grouping.save_criterion(Criterion("c", "C", "D"))
+    grouping.save_criteria([Criterion("c", "C", "D")])
     tree = [
         Cluster("t1", "c", "coarse", "Outside"),
         Cluster("t2", "c", "middle", "Water", "t1"),
@@ -415,7 +415,7 @@ def test_a_new_tree_takes_the_old_assignments_away(workspace: Workspace) -> None
 def test_forgetting_a_grouping_keeps_the_names_unless_told(workspace: Workspace) -> None:
     grouping = workspace.grouping
     add_captioned(workspace, 1)
-    grouping.save_criterion(Criterion("c", "C", "D"))
+    grouping.save_criteria([Criterion("c", "C", "D")])
     grouping.add_names([Name("i0", "c", "beach", model="m")])
     grouping.forget_grouping("c", names=False)
     assert grouping.names("c", ["i0"])["i0"].text == "beach"

@@ -62,7 +62,8 @@ def embedder() -> TextEmbedder:
     return Embedder.load(default_cache())
 
 
-# labels -------------------------------------------------------------------------------------------------------
+# labels
+# -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -86,22 +87,53 @@ def test_labels_are_made_tidy(said: str, tidied: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["unclear", "Unclear.", "N/A", "none", "Not visible", "", "  ", "unknown", "Subject", "the subject"]
+    "said",
+    ["unclear", "Unclear.", "N/A", "none", "Not visible", "", "  ", "unknown", "Subject", "the subject"],
 )
 def test_non_answers_are_recognised(said: str) -> None:
     assert is_unclear(said, SUBJECT)
 
 
-@pytest.mark.parametrize("said", ["unclear water", "nonestop", "unknown soldier's grave", "subject of a king", "0"])
+@pytest.mark.parametrize(
+    "said", ["unclear water", "nonestop", "unknown soldier's grave", "subject of a king", "0"]
+)
 def test_an_answer_that_contains_such_a_word_is_an_answer(said: str) -> None:
     assert not is_unclear(said, SUBJECT)
 
 
-# ids ----------------------------------------------------------------------------------------------------------
+# ids
+# ----------------------------------------------------------------------------------------------------------
 
 NAMES = (
-    *("Mood", "Number of people", "Café", "Cafe", "Größe", "Grosse", "Größ", "心情", "心景", "Настроение", "настрой"),
-    *("مزاج", "मिज़ाज", "मिज़ाजी", "🙂", "🙃", "!!!", "???", "", "Ødegård", "Odegard", "x" * 60, "x" * 61, "¼", "1/4"),
+    *(
+        "Mood",
+        "Number of people",
+        "Café",
+        "Cafe",
+        "Größe",
+        "Grosse",
+        "Größ",
+        "心情",
+        "心景",
+        "Настроение",
+        "настрой",
+    ),
+    *(
+        "مزاج",
+        "मिज़ाज",
+        "मिज़ाजी",
+        "🙂",
+        "🙃",
+        "!!!",
+        "???",
+        "",
+        "Ødegård",
+        "Odegard",
+        "x" * 60,
+        "x" * 61,
+        "¼",
+        "1/4",
+    ),
 )
 
 
@@ -122,7 +154,8 @@ def test_an_id_is_safe_in_paths_and_addresses(name: str) -> None:
     assert len(slug(name)) <= 49
 
 
-# meaning ------------------------------------------------------------------------------------------------------
+# meaning
+# ------------------------------------------------------------------------------------------------------
 
 
 def unit(*rows: Sequence[float]) -> Vectors:
@@ -149,7 +182,8 @@ def test_a_chain_of_near_texts_is_not_one_group() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("two people", "three people"), ("2 dogs", "3 dogs"), ("one cat", "cat"), ("1990", "1991")]
+    ("one", "other"),
+    [("two people", "three people"), ("2 dogs", "3 dogs"), ("one cat", "cat"), ("1990", "1991")],
 )
 def test_texts_with_different_numbers_are_never_one(one: str, other: str) -> None:
     groups = same_meaning([one, other], unit([1, 0], [1, 0]), similarity=0.5)
@@ -194,13 +228,10 @@ def test_identical_vectors_can_be_grouped() -> None:
     assert len(set(covering_groups(vectors, np.ones(6), 3).tolist())) == 3
 
 
-# trees --------------------------------------------------------------------------------------------------------
+# trees
+# --------------------------------------------------------------------------------------------------------
 
-WORDS = (
-    "dog cat horse cow sheep goat lion tiger bear wolf fox rabbit mouse eagle owl duck goose swan car bus train "
-    "bicycle ship boat plane rocket house church castle bridge tower street forest beach mountain river lake desert "
-    "kitchen bedroom office shop school running swimming reading cooking dancing singing sleeping apple bread cheese"
-).split()
+WORDS = ["dog", "cat", "horse", "cow", "sheep", "goat", "lion", "tiger", "bear", "wolf", "fox", "rabbit", "mouse", "eagle", "owl", "duck", "goose", "swan", "car", "bus", "train", "bicycle", "ship", "boat", "plane", "rocket", "house", "church", "castle", "bridge", "tower", "street", "forest", "beach", "mountain", "river", "lake", "desert", "kitchen", "bedroom", "office", "shop", "school", "running", "swimming", "reading", "cooking", "dancing", "singing", "sleeping", "apple", "bread", "cheese"]
 
 
 def counted(names: Sequence[str], *, seed: int = 0) -> list[NameCount]:
@@ -258,7 +289,9 @@ async def test_every_name_has_one_leaf_and_every_leaf_one_path(
 
 
 @pytest.mark.model
-async def test_three_hundred_names_make_a_tree_that_a_person_can_read(text: Asker, embedder: TextEmbedder) -> None:
+async def test_three_hundred_names_make_a_tree_that_a_person_can_read(
+    text: Asker, embedder: TextEmbedder
+) -> None:
     counts = counted(many_names(300))
     clusters = await build(counts, text, embedder)
     check_tree(clusters, counts)
@@ -272,8 +305,24 @@ async def test_no_names_make_no_tree(text: Asker, embedder: TextEmbedder) -> Non
 
 
 @pytest.mark.model
-async def test_long_names_and_names_of_any_script_have_their_leaf(text: Asker, embedder: TextEmbedder) -> None:
-    names = ["word " * 40, "x" * 200, "é" * 200, "犬", "猫", "🙂", "🙃", "a/b", "a~1", "a", "!!!", "<image>", "none of these"]
+async def test_long_names_and_names_of_any_script_have_their_leaf(
+    text: Asker, embedder: TextEmbedder
+) -> None:
+    names = [
+        "word " * 40,
+        "x" * 200,
+        "é" * 200,
+        "犬",
+        "猫",
+        "🙂",
+        "🙃",
+        "a/b",
+        "a~1",
+        "a",
+        "!!!",
+        "<image>",
+        "none of these",
+    ]
     counts = counted([name.strip() for name in names])
     check_tree(await build(counts, text, embedder), counts)
     check_tree(await build(counts, text, embedder, k=3), counts)
@@ -281,7 +330,12 @@ async def test_long_names_and_names_of_any_script_have_their_leaf(text: Asker, e
 
 @pytest.mark.model
 async def test_names_that_differ_only_in_form_share_a_leaf(text: Asker, embedder: TextEmbedder) -> None:
-    counts = [NameCount("beach", 9), NameCount("beaches", 1), NameCount("the beach", 2), NameCount("kitchen", 5)]
+    counts = [
+        NameCount("beach", 9),
+        NameCount("beaches", 1),
+        NameCount("the beach", 2),
+        NameCount("kitchen", 5),
+    ]
     clusters = await build(counts, text, embedder)
     check_tree(clusters, counts)
     (leaf,) = [c for c in clusters if "beach" in c.names]
@@ -294,7 +348,11 @@ async def test_names_that_differ_only_in_form_share_a_leaf(text: Asker, embedder
 async def test_numbers_keep_leaves_of_their_own(text: Asker, embedder: TextEmbedder) -> None:
     counts = [NameCount("one person", 5), NameCount("two people", 5), NameCount("three people", 5)]
     clusters = await build(counts, text, embedder)
-    assert sorted(c.name for c in clusters if c.level == "fine") == ["one person", "three people", "two people"]
+    assert sorted(c.name for c in clusters if c.level == "fine") == [
+        "one person",
+        "three people",
+        "two people",
+    ]
 
 
 @pytest.mark.model
@@ -321,7 +379,8 @@ async def test_the_same_names_give_the_same_tree_without_asking_again(
     assert server.count() == before
 
 
-# assignments --------------------------------------------------------------------------------------------------
+# assignments
+# --------------------------------------------------------------------------------------------------
 
 TREE = [
     Cluster("s/animals", "subject", "coarse", "animals"),
@@ -338,11 +397,15 @@ async def place(name: Name, text: Asker, embedder: TextEmbedder, **descriptions:
 
 
 @pytest.mark.model
-async def test_a_name_of_the_tree_goes_to_its_leaf(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
+async def test_a_name_of_the_tree_goes_to_its_leaf(
+    server: FakeServer, text: Asker, embedder: TextEmbedder
+) -> None:
     made = await place(Name("i", "subject", "hound"), text, embedder)
     assert (made.cluster_id, made.how) == ("s/animals/pets/dog", "name")
     assert 0 < made.confidence < 1
-    assert (await place(Name("i", "subject", "dog"), text, embedder)).confidence == pytest.approx(1.0, abs=0.01)
+    assert (await place(Name("i", "subject", "dog"), text, embedder)).confidence == pytest.approx(
+        1.0, abs=0.01
+    )
     assert server.count() == 0
 
 
@@ -356,7 +419,9 @@ async def test_a_newcomer_near_a_leaf_goes_there_without_asking(
 
 
 @pytest.mark.model
-async def test_of_a_doubtful_newcomer_the_model_decides(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
+async def test_of_a_doubtful_newcomer_the_model_decides(
+    server: FakeServer, text: Asker, embedder: TextEmbedder
+) -> None:
     made = await place(Name("i", "subject", "siamese beauty"), text, embedder, i="a cat with blue eyes")
     assert (made.cluster_id, made.how) == ("s/animals/pets/cat", "choice")
     assert made.confidence == pytest.approx(0.9, abs=0.001)
@@ -367,13 +432,17 @@ async def test_of_a_doubtful_newcomer_the_model_decides(server: FakeServer, text
 async def test_a_newcomer_that_fits_nowhere_is_honestly_unclear(
     server: FakeServer, text: Asker, embedder: TextEmbedder
 ) -> None:
-    made = await place(Name("i", "subject", "tax return"), text, embedder, i="none of the sort: these are papers")
+    made = await place(
+        Name("i", "subject", "tax return"), text, embedder, i="none of the sort: these are papers"
+    )
     assert (made.cluster_id, made.confidence) == ("", 0.0)
     assert "tax return" in made.unclear
 
 
 @pytest.mark.model
-async def test_a_bad_reply_leaves_the_image_unclear(server: FakeServer, text: Asker, embedder: TextEmbedder) -> None:
+async def test_a_bad_reply_leaves_the_image_unclear(
+    server: FakeServer, text: Asker, embedder: TextEmbedder
+) -> None:
     server.trouble.reply = "prose"
     assert (await place(Name("i", "subject", "tax return"), text, embedder)).cluster_id == ""
 
@@ -390,7 +459,8 @@ async def test_without_a_tree_a_name_cannot_be_placed(text: Asker, embedder: Tex
         await assign([Name("i", "subject", "dog")], {}, [], SUBJECT, text, embedder)
 
 
-# proposing and merging ----------------------------------------------------------------------------------------
+# proposing and merging
+# ----------------------------------------------------------------------------------------
 
 
 async def test_each_batch_gives_candidates(text: Asker) -> None:
@@ -482,12 +552,15 @@ async def test_no_more_criteria_than_wanted_are_kept_the_best_supported_first(
     assert [c.name for c in made] == ["Weather", "Vehicle"]
 
 
-# naming and describing ----------------------------------------------------------------------------------------
+# naming and describing
+# ----------------------------------------------------------------------------------------
 
 
 async def test_a_text_is_labelled_under_all_criteria_in_one_call(server: FakeServer, text: Asker) -> None:
     scene = SCENES[1]
-    made = await name([scene.caption, scene.caption, "nothing of note"], [SUBJECT, SURROUNDINGS, WEATHER], text)
+    made = await name(
+        [scene.caption, scene.caption, "nothing of note"], [SUBJECT, SURROUNDINGS, WEATHER], text
+    )
     assert made == [["frog", "forest", "rainy"], ["frog", "forest", "rainy"], ["", "", ""]]
     assert server.count() == 2
 
@@ -510,7 +583,8 @@ def test_a_caption_is_its_own_description() -> None:
     assert (made.text, made.model, made.unclear) == ("a dog", "import", "")
 
 
-# edits --------------------------------------------------------------------------------------------------------
+# edits
+# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -523,11 +597,19 @@ def grouped(workspace: Workspace) -> Workspace:
         workspace.grouping.add_descriptions([Description("i", criterion.id, "a dog")])
         workspace.grouping.add_names([Name("i", criterion.id, "dog")])
         clusters = [
-            Cluster(f"{criterion.id}/{level}", criterion.id, level, "dog", f"{criterion.id}/{above}" if above else "")
+            Cluster(
+                f"{criterion.id}/{level}",
+                criterion.id,
+                level,
+                "dog",
+                f"{criterion.id}/{above}" if above else "",
+            )
             for above, level in zip(("", *LEVELS), LEVELS, strict=False)
         ]
         workspace.grouping.replace_clusters(criterion.id, clusters)
-        workspace.grouping.add_assignments([Assignment("i", criterion.id, f"{criterion.id}/fine", 1.0, "name")])
+        workspace.grouping.add_assignments(
+            [Assignment("i", criterion.id, f"{criterion.id}/fine", 1.0, "name")]
+        )
     return workspace
 
 
@@ -617,5 +699,3 @@ def test_one_cluster_is_no_sorting(workspace: Workspace) -> None:
 def test_an_unknown_criterion_is_answered_with_the_known_ones(grouped: Workspace) -> None:
     with pytest.raises(InputError, match="Known: Subject, Weather"):
         edit.veto(grouped, "Moood", who="person")
-
-

@@ -121,7 +121,7 @@ class Asker:
         return [results[key] for key in keys]
 
     def _hopeless(self, stage: str, asked: Sequence[Answered[ReplyT] | ModelError]) -> list[ModelError]:
-        """The refusals when there is nothing else, now and before: then it is not for the questions' own sake."""
+        """The refusals when there is nothing else, now and before: then the questions are not to blame."""
         refused = [result for result in asked if isinstance(result, Refused)]
         if len(refused) < len(asked) or self._answers.has_any(stage, self.chat.name):
             return []

@@ -7,7 +7,7 @@ field answers it), or its caption (which then is the description).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -19,7 +19,7 @@ from store.records import Caption, Criterion, Description, Name
 from tools.ask import Asker, Question, Schema
 from tools.closed_choice import choice_reply, chosen
 from tools.label import is_unclear, tidy
-from tools.tag_tree import chain_of, known_values
+from tools.tag_tree import known_values
 
 
 class Seen(NamedTuple):
@@ -93,16 +93,13 @@ async def choose_field(criterion: Criterion, fields: Sequence[str], text: Asker)
     return "" if field == "none" else field
 
 
-def describe_with_tags(
-    caption: Caption, criterion: Criterion, field: str, general: Mapping[str, str]
-) -> Seen:
+def describe_with_tags(caption: Caption, criterion: Criterion, field: str) -> Seen:
     """What the tags say of the criterion, with source and score; unclear when no tagger passed its threshold.
 
-    `general` names for a field the one that holds its more general value (dog: animal); where the tagger was
-    sure of that only, it is the answer.
+    Where the tagger was sure of the more general value only (animal, not dog), that is the answer.
     """
     model = caption.model
-    known = known_values(caption.tags, chain_of(field, general))
+    known = known_values(caption.tags, field)
     if not known:
         why = f"the embedded taggers found no {field}" if field else "the embedded taggers cannot see this"
         return Seen(

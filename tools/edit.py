@@ -53,7 +53,7 @@ def add(
         origin: Origin = "user"
         words = definition or f"Which {name.casefold()} the picture shows."
         made = Criterion(_free_id(workspace, name), name, words, guidance, k, origin, "accepted")
-        workspace.grouping.save_criterion(made)
+        workspace.grouping.save_criteria([made])
         workspace.journal.log_edit(who, "add", made.id, before={}, after=asdict(made))
         return made
     old = known[0]
@@ -87,6 +87,6 @@ def _clean(name: str) -> str:
 
 def _change(workspace: Workspace, old: Criterion, who: str, action: str, **fields: Any) -> Criterion:
     new = replace(old, **fields)
-    workspace.grouping.save_criterion(new)
+    workspace.grouping.save_criteria([new])
     workspace.journal.log_edit(who, action, old.id, before=asdict(old), after=asdict(new))
     return new

@@ -34,9 +34,12 @@ async def merge_criteria(
     embedder: TextEmbedder,
     *,
     keep: int,
+    differ: bool = False,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Criterion]:
     """Join candidates that ask the same, and leave out those that a criterion of the workspace already asks.
+
+    `differ` says that the candidates are known to ask different things, so that each is compared with `known` only.
 
     Returns at most `keep` new criteria, the best supported first; `support` counts the batches that proposed
     each. What the person vetoed is in `known` and therefore does not come back. The wording is that of the
@@ -46,7 +49,8 @@ async def merge_criteria(
     ranked = sorted(distinct, key=lambda c: -c.support)
     groups: list[list[Criterion]] = [[criterion] for criterion in known]
     for criterion in ranked:
-        group = await _group_of(criterion, groups, text, embedder, on_answer)
+        others = groups[: len(known)] if differ else groups
+        group = await _group_of(criterion, others, text, embedder, on_answer)
         if group is None:
             groups.append([criterion])
         else:

@@ -8,17 +8,18 @@ proposed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from pydantic import Field, create_model
 
-from models.tag_caption import UNKNOWN
+from models.tag_fields import FIELDS, GENERALISING
 from prompts import render
 from store.records import Criterion, Tag
 from tools.ask import Asker, Question, Schema
 from tools.closed_choice import one_of
 from tools.criterion_id import criterion_id
+from tools.tag_tree import tag_path
 
 _COVERAGE = 0.3
 """Share of the images for which a field must have a value."""
@@ -30,41 +31,50 @@ _SHOWN = 8
 
 
 class FieldValues(NamedTuple):
-    """A field with its most frequent values."""
+    """A field with the values that it has in a collection."""
 
     name: str
-    values: list[tuple[str, int]]
-    """Value and number of images, most frequent first."""
+    meaning: str
+    shown: list[tuple[str, int]]
+    """Its most general values with the number of images of each, most frequent first."""
+    values: tuple[str, ...]
+    """Its own values, most frequent first."""
 
 
-def telling_fields(images: Sequence[Sequence[Tag]], general: Mapping[str, str]) -> list[FieldValues]:
+def telling_fields(images: Sequence[Sequence[Tag]]) -> list[FieldValues]:
     """The fields that split the collection, in the taggers' own order of importance.
 
-    Left out are fields with values for too few images, with one value for nearly all, or with hardly any
-    value twice, and those that only generalise another one (`general`): they are levels of its tree.
+    Left out are fields that are known for too few images, that say the same of nearly all, that say hardly anything twice
+    (judged by their most general values) or several things of one image, and those that only generalise another one:
+    they are levels of its tree.
     """
-    counts: dict[str, Counter[str]] = {}
-    several: Counter[str] = Counter()
-    for tags in images:
-        several.update(field for field, count in Counter(t.field for t in tags).items() if count > 1)
-        for tag in {t.field: t for t in reversed(tags)}.values():
-            counts.setdefault(tag.field, Counter())[tag.value] += 1
-    order = list(dict.fromkeys(t.field for tags in images for t in tags))
-    fields = [
-        FieldValues(name, counts[name].most_common(_SHOWN))
-        for name in order
-        if name not in general.values()
-        and several[name] <= _SEVERAL * len(images)
-        and _splits(counts[name], len(images))
-    ]
+    fields = []
+    for name in dict.fromkeys(tag.field for tags in images for tag in tags):
+        if name in GENERALISING or _has_several(name, images):
+            continue
+        paths = Counter(tag_path(tags, name) for tags in images)
+        del paths[()]
+        general = Counter[str]()
+        own = Counter[str]()
+        for path, count in paths.items():
+            general[path[0]] += count
+            own[path[-1]] += count
+        if _splits(general if len(general) > 1 else own, len(images)):
+            meaning = FIELDS[name].meaning if name in FIELDS else name
+            values = tuple(value for value, _ in own.most_common(_SHOWN))
+            fields.append(FieldValues(name, meaning, general.most_common(_SHOWN), values))
     return fields
 
 
+def _has_several(name: str, images: Sequence[Sequence[Tag]]) -> bool:
+    several = sum(sum(tag.field == name for tag in tags) > 1 for tags in images)
+    return several > _SEVERAL * len(images)
+
+
 def _splits(counts: Counter[str], images: int) -> bool:
-    known = {value: count for value, count in counts.items() if value != UNKNOWN}
-    total = sum(known.values())
-    repeated = sum(count > 1 for count in known.values())
-    return total >= _COVERAGE * images and repeated >= 2 and max(known.values()) <= _LARGEST * total
+    total = counts.total()
+    repeated = sum(count > 1 for count in counts.values())
+    return total >= _COVERAGE * images and repeated >= 2 and max(counts.values()) <= _LARGEST * total
 
 
 async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count: int) -> list[Criterion]:
@@ -81,7 +91,7 @@ async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count
     answer = await text.ask("propose", question)
     made: dict[str, Criterion] = {}
     for said in getattr(answer.value, "criteria"):
-        values = tuple(value for value, _ in by_name[said.field].values if value != UNKNOWN)
+        values = by_name[said.field].values
         made.setdefault(
             said.field,
             Criterion(
@@ -105,7 +115,6 @@ def _reply(fields: Sequence[str], count: int) -> type[Schema]:
 def field_of(criterion: Criterion, fields: Sequence[FieldValues]) -> str:
     """The field whose values a criterion has, when it was made from one; empty otherwise."""
     for field in fields:
-        values = {value for value, _ in field.values}
-        if criterion.values and values.issuperset(criterion.values):
+        if criterion.values and set(field.values).issuperset(criterion.values):
             return field.name
     return ""

@@ -113,11 +113,6 @@ def _taggers(weights: Path) -> Taggers:
         signature=taggers.signature(weights),
         load=load,
         text_of=tag_caption.caption_text,
-        general_field={
-            "main subject": "subject group",
-            "subject group": "kind of subject",
-            "place": "setting",
-        },
     )
 
 

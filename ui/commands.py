@@ -257,7 +257,8 @@ def bring_captions(
         _print_json({**done._asdict(), "bad": [row._asdict() for row in done.bad]})
         return
     console.print(
-        f"{done.added:,} captions added, {done.replaced:,} replaced, {done.without_file:,} without an image file."
+        f"{done.added:,} captions added, {done.replaced:,} replaced, "
+        f"{done.without_file:,} without an image file."
     )
     for row in done.bad[:10]:
         console.print(f"line {row.line}: {row.reason}", markup=False)

@@ -30,6 +30,7 @@ _LABELS = {
     "hierarchy": "Build hierarchies",
     "assign": "Assign",
     "import": "Import captions",
+    "thumbnails": "Make thumbnails",
     "report": "Write contact sheets",
 }
 

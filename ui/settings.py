@@ -1,4 +1,4 @@
-"""Settings: which models take which role, from defaults, `xcluster.toml`, the environment and flags, later first wins.
+"""Settings: which models take which role, from defaults, `xcluster.toml`, the environment and flags.
 
 Order, strongest first: flags, environment (`XCLUSTER_PROFILE`, ...), `xcluster.toml` of the workspace, of the
 current folder, defaults. See docs/configuration.md.
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
 
 
 def load(workspace: Path | None, *, profile: str = "") -> Settings:
-    """Read the settings that hold for a workspace. Raises InputError naming the file and the key that is wrong."""
+    """Read the settings that hold for a workspace. Raises InputError naming the file and the wrong key."""
     values: dict[str, Any] = {}
     sources: list[str] = []
     for folder in (Path.cwd(), workspace):
