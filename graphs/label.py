@@ -168,7 +168,7 @@ def _name(image_id: str, criterion: Criterion, answer: list[str] | ModelError, n
 def _shared(
     context: Context, ids: Sequence[str], texts: Sequence[str], criteria: Sequence[Criterion]
 ) -> dict[str, list[Name]]:
-    """The names of images whose captions mean the same and that are named already, by the image that takes them."""
+    """The names of named images whose captions mean the same, by the image that takes them."""
     least = context.options.share_similarity
     if least > 1:
         return {}

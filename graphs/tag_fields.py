@@ -24,7 +24,7 @@ def fields_to_sort_by(context: Context) -> list[FieldValues]:
 
 
 async def answering_field(context: Context, criterion: Criterion) -> str:
-    """The field that answers the criterion: the one it was made from, else the one that the model chooses; or none."""
+    """The field that answers the criterion: the one it was made from, else the model's choice; or none."""
     fields = context.workspace.catalogue.tag_fields() if context.taggers is not None else []
     if not fields:
         return ""

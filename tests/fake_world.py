@@ -119,12 +119,12 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
 
 
 def _criteria(prompt: str) -> list[dict[str, Any]]:
-    """All aspects; a second name for one of them when the sea is mentioned, so that there is something to merge."""
+    """All aspects; a second name for one of them when a castle is mentioned, so that there is something to merge."""
     found = [
         {"name": name, "definition": definition, "values": list(values)}
         for name, (definition, _, values) in ASPECTS.items()
     ]
-    if "harbour" in prompt:
+    if "castle" in prompt:
         found[1]["name"] = "Location"
     return found
 

@@ -464,7 +464,7 @@ async def test_without_a_tree_a_name_cannot_be_placed(text: Asker, embedder: Tex
 
 
 async def test_each_batch_gives_candidates(text: Asker) -> None:
-    found = await propose_criteria([[SCENES[0].caption], [SCENES[2].caption]], text)
+    found = await propose_criteria([[SCENES[0].caption], [SCENES[8].caption]], text)
     names = Counter(criterion.name for criterion in found)
     assert names["Subject"] == names["Weather"] == 2
     assert names["Surroundings"] == names["Location"] == 1

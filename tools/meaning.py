@@ -48,7 +48,7 @@ def _numbers(text: str) -> frozenset[str]:
 
 
 def ward_groups(vectors: Vectors, count: int) -> NDArray[np.int_]:
-    """Put n unit vectors into at most `count` groups of related meaning (Ward). Returns numbers, shape (n,)."""
+    """Put n unit vectors into at most `count` groups of like meaning (Ward). Returns numbers, shape (n,)."""
     if count >= len(vectors):
         return np.arange(len(vectors))
     return np.asarray(fcluster(linkage(vectors, "ward"), count, "maxclust"), dtype=int) - 1

@@ -26,7 +26,7 @@ _COVERAGE = 0.3
 _LARGEST = 0.9
 """Share of those that its most frequent value may take."""
 _SEVERAL = 0.1
-"""Share of the images that may have several values: by a field with more, an image does not belong to one group."""
+"""Share of the images that may have several values; with more, an image does not belong to one group."""
 _SHOWN = 8
 
 

@@ -1,4 +1,4 @@
-"""The tree of a criterion that a tag field answers: the taggers' own classes, from the general to the specific."""
+"""The tree of a criterion that a tag field answers: the taggers' own classes, general to specific."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.records import LEVELS, Cluster, Tag
 from tools.criterion_id import slug
 
 FLAT_VALUES = 8
-"""A field without more general classes gives a tree only up to this many values; more are grouped by meaning."""
+"""A field without more general classes gives a tree up to this many values; more are grouped by meaning."""
 
 
 def known_values(tags: Sequence[Tag], field: str) -> list[Tag]:
