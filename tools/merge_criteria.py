@@ -20,6 +20,12 @@ _MAYBE = 0.45
 """Cosine below which they are held for different without asking."""
 
 
+_SHARED = 0.4
+"""Share of the shorter list of likely values from which two criteria that share them are joined without asking."""
+_ENOUGH = 2
+"""With that many criteria that more than one batch proposed, those that only one proposed are dropped."""
+
+
 class SameReply(Schema):
     """Whether two criteria ask the same; the reason first, so that the verdict follows it."""
 
@@ -55,8 +61,9 @@ async def merge_criteria(
             groups.append([criterion])
         else:
             group.append(criterion)
-    new = [_joined(group) for group in groups[len(known) :]]
-    return sorted(new, key=lambda c: -c.support)[:keep]
+    new = sorted((_joined(group) for group in groups[len(known) :]), key=lambda c: -c.support)
+    confirmed = [criterion for criterion in new if criterion.support > 1]
+    return (confirmed if len(confirmed) >= _ENOUGH else new)[:keep]
 
 
 def _join_same_name(candidates: Sequence[Criterion]) -> list[Criterion]:
@@ -81,7 +88,7 @@ async def _group_of(
 ) -> list[Criterion] | None:
     """The group that asks the same as `criterion`: the nearest, if it is near enough or the model says so."""
     # A renamed criterion keeps its id, however far its new words are.
-    same = next((group for group in groups if group[0].id == criterion.id), None)
+    same = next((g for g in groups if g[0].id == criterion.id or _share_values(g[0], criterion)), None)
     if same is not None or not groups:
         return same
     leaders = [group[0] for group in groups]
@@ -96,6 +103,11 @@ async def _group_of(
             on_answer()
             return groups[int(index)]
     return None
+
+
+def _share_values(first: Criterion, second: Criterion) -> bool:
+    one, other = ({value.casefold() for value in c.values} for c in (first, second))
+    return len(one & other) >= max(2.0, _SHARED * min(len(one), len(other)))
 
 
 async def _asks_same(first: Criterion, second: Criterion, text: Asker) -> bool:
