@@ -72,7 +72,7 @@ async def _candidates(runtime: Runtime[Context], fields: Sequence[FieldValues]) 
 
 
 def _batches(workspace: Workspace, options: Options) -> list[list[str]]:
-    """Distinct captions, shuffled and cut into batches; a small collection is shuffled anew for each batch."""
+    """Distinct captions, shuffled and cut into batches; a small collection is shuffled anew for each."""
     captions = workspace.catalogue.captions(workspace.catalogue.captioned_ids())
     texts = sorted({c.text[:_CAPTION_CHARS] for c in captions.values() if c.text})
     if not texts:

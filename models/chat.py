@@ -43,7 +43,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[ReplyT]):
-    """A validated reply, what it cost, and for a closed choice how sure the model was, where the server told."""
+    """A validated reply, what it cost, and for a closed choice how sure the model was, if told."""
 
     value: ReplyT
     usage: Usage
@@ -65,8 +65,8 @@ class ChatModel:
             model=endpoint.model,
             timeout=endpoint.timeout_s,
             max_retries=endpoint.retries,
-            # Left to itself, langchain-openai shares one client between all models of an address, and a second
-            # event loop meets the first one's dead connections.
+            # Left to itself, langchain-openai shares one client between all models of an address, and a
+            # second event loop meets the first one's dead connections.
             http_async_client=http or openai.DefaultAsyncHttpxClient(),
         )
 
@@ -152,8 +152,8 @@ def explain(error: openai.OpenAIError, endpoint: Endpoint) -> ModelError:
     match error:
         case openai.APITimeoutError():
             return ModelUnavailable(
-                f"{where} did not answer within {endpoint.timeout_s:.0f} s. Raise `timeout_s`, lower `at_once`, "
-                "or see whether the server is overloaded."
+                f"{where} did not answer within {endpoint.timeout_s:.0f} s. "
+                "Raise `timeout_s`, lower `at_once`, or see whether the server is overloaded."
             )
         case openai.APIConnectionError():
             return ModelUnavailable(

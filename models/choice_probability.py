@@ -38,7 +38,7 @@ def choice_probability(tokens: Sequence[dict[str, Any]], options: Sequence[str],
 def _step(
     token: dict[str, Any], options: Sequence[str], chosen: str, written: int, lead: int
 ) -> float | None:
-    """The share of this token in the mass of those that lead on to an option; None when there was no alternative told.
+    """This token's share of the mass of those that lead on to an option; None when no alternative was told.
 
     `written` characters of the value stand already; the first `lead` characters of the token are not part of
     it.

@@ -79,7 +79,8 @@ def report(workspace: Workspace, labels: Truth) -> None:
     ids = {str(path): image_id for image_id, path in workspace.catalogue.all_paths()}
     of_file = {"/".join(Path(path).parts[-2:]): image_id for path, image_id in ids.items()}
     print(
-        f"{'labels':<40}{'n':>4}{'classes':>8}  {'nearest criterion':<24}{'level':<8}{'CAcc':>6}{'NMI':>6}{'unclear':>8}"
+        f"{'labels':<40}{'n':>4}{'classes':>8}  {'nearest criterion':<24}{'level':<8}"
+        f"{'CAcc':>6}{'NMI':>6}{'unclear':>8}"
     )
     for (collection, criterion, level), by_file in sorted(labels.items()):
         nearest = criteria[int((names @ embedder.embed([criterion])[0]).argmax())]

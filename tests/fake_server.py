@@ -52,7 +52,7 @@ class Trouble:
     spoil_once: bool = False
     """Only the first try of a conversation gets the wrong `reply`."""
     wrap: str = ""
-    """What is put around a right reply: `think` (reasoning before it), `control` (a raw line break inside)."""
+    """What is put around a right reply: `think` (reasoning before), `control` (a raw line break inside)."""
     refuse_images: bool = False
     refuse: str = ""
     """Requests whose text or picture speaks of this get a 400."""
@@ -114,7 +114,7 @@ class FakeServer:
     # what tests ask ---------------------------------------------------------------------------------------
 
     def asked(self, kind: str = "", *, since: int = 0) -> Counter[str]:
-        """How often each request (by hash) has come, all or those of one kind of reply, from event `since` on."""
+        """How often each request (by hash) has come, all or of one kind of reply, from event `since` on."""
         with self._lock:
             return Counter(
                 e.hash for e in self.events[since:] if e.event == "start" and (not kind or e.kind == kind)

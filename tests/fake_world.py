@@ -1,4 +1,4 @@
-"""What the fake model server knows: twelve scenes, told apart by colour, and how to answer our prompts about them.
+"""What the fake model server knows: twelve scenes, told apart by colour, and how to answer our prompts.
 
 Every answer follows from the request alone, so that the same question always gets the same answer.
 """
@@ -96,7 +96,7 @@ def seen_in(data_uri: str) -> Scene:
 
 
 def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
-    """A reply that follows `schema`, to the last user turn `prompt` and the picture `image` (a data URI or empty)."""
+    """A reply that follows `schema`, to the turn `prompt` and the picture `image` (a data URI or empty)."""
     fields: dict[str, Any] = schema.get("properties", {})
     text = seen_in(image).caption if image else prompt
     match sorted(fields):
@@ -119,7 +119,7 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
 
 
 def _criteria(prompt: str) -> list[dict[str, Any]]:
-    """All aspects; a second name for one of them when a castle is mentioned, so that there is something to merge."""
+    """All aspects; a second name for one of them when a castle is mentioned, to have something to merge."""
     found = [
         {"name": name, "definition": definition, "values": list(values)}
         for name, (definition, _, values) in ASPECTS.items()

@@ -1,4 +1,4 @@
-"""The whole spine against the fake server: a collection of scenes, a run in this process, the command line."""
+"""The whole spine against the fake server: a collection of scenes, a run in process, the command line."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ async def test_answers_that_came_before_a_fatal_error_are_kept(
 
 
 async def test_answers_under_way_at_a_fatal_error_are_kept(server: FakeServer, database: Database) -> None:
-    """Two are asked side by side; the one that is answered after the other has failed is stored all the same."""
+    """Two are asked side by side; one that is answered after the other has failed is stored all the same."""
     server.trouble = Trouble(delay_s=0.3)
     ask = asker(server, database, at_once=2)
     waiting = asyncio.ensure_future(ask.ask_many("caption", about("red")))

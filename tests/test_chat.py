@@ -1,4 +1,4 @@
-"""The door to the models, over HTTP: typed replies, second tries, errors that say what to do, calls side by side."""
+"""The door to the models, over HTTP: typed replies, second tries, helpful errors, calls side by side."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_an_error_says_what_happened_where_and_what_to_do(server: FakeServ
 
 
 async def test_an_unknown_model_is_named(server: FakeServer) -> None:
-    with pytest.raises(ModelMisconfigured, match="does not know the model.*no-such-model.*doctor"):
+    with pytest.raises(ModelMisconfigured, match=r"does not know the model.*no-such-model.*doctor"):
         await ChatModel(Endpoint(server.base_url, "no-such-model", retries=0)).ask([PICTURE], CaptionReply)
 
 
@@ -212,13 +212,13 @@ async def test_a_port_where_nobody_listens_is_told_with_its_cause() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        with pytest.raises(ModelUnavailable, match="connection attempts failed.*Is the server running"):
+        with pytest.raises(ModelUnavailable, match=r"connection attempts failed.*Is the server running"):
             await ChatModel(Endpoint(address, MODEL, retries=0)).ask([PICTURE], CaptionReply)
 
 
 async def test_a_server_that_does_not_answer_in_time_is_unavailable(server: FakeServer) -> None:
     server.trouble.delay_s = 1.0
-    with pytest.raises(ModelUnavailable, match="did not answer within.*timeout_s"):
+    with pytest.raises(ModelUnavailable, match=r"did not answer within.*timeout_s"):
         await caption(server, timeout_s=0.1)
 
 

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of each stage, then the same command again: the same result, and no answer asked for twice."""
+"""kill -9 in the middle of each stage, then the same command again: the same result, nothing asked twice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _copies(photos: Path) -> None:
     """Many files of few pictures: a scan that takes a while, and no more questions."""
     for file in sorted(photos.glob("*.png")):
         for number in range(_COPIES):
-            shutil.copy(file, photos / f"{file.stem}-copy{number}.png")
+            shutil.copy(file, photos / f"{file.stem}~{number}.png")
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,9 @@ def kill_and_run_again(ground: Ground, ready: Callable[[], bool], *command: str 
         ("hierarchy", "ChoiceReply", 2),
     ],
 )
-def test_a_run_killed_in_a_stage_goes_on_where_it_was(ground: Ground, stage: str, kind: str, count: int) -> None:
+def test_a_run_killed_in_a_stage_goes_on_where_it_was(
+    ground: Ground, stage: str, kind: str, count: int
+) -> None:
     kill_and_run_again(ground, lambda: ground.server.count(kind) >= count, "run", "photos", "--yes")
 
 

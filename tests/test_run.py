@@ -1,4 +1,4 @@
-"""The whole graph in this process, over a real HTTP server: what is asked, what comes out, what a second run does."""
+"""The whole graph in process, over a real HTTP server: what is asked, what comes out, and a second run."""
 
 from __future__ import annotations
 
@@ -359,7 +359,7 @@ def test_imported_captions_are_named_by_the_text_model_alone(
 
 def test_a_folder_without_pictures_is_told(server: FakeServer, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="No image was found in .*empty"):
+    with pytest.raises(InputError, match=r"No image was found in .*empty"):
         run_here(folder, server, tmp_path / "empty")
 
 

@@ -1,4 +1,4 @@
-"""The tools that work on words: labels, ids, meaning, trees, assignments, criteria and what a person does to them."""
+"""The tools that work on words: labels, ids, meaning, trees, assignments, criteria, a person's edits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -231,7 +232,12 @@ def test_identical_vectors_can_be_grouped() -> None:
 # trees
 # --------------------------------------------------------------------------------------------------------
 
-WORDS = ["dog", "cat", "horse", "cow", "sheep", "goat", "lion", "tiger", "bear", "wolf", "fox", "rabbit", "mouse", "eagle", "owl", "duck", "goose", "swan", "car", "bus", "train", "bicycle", "ship", "boat", "plane", "rocket", "house", "church", "castle", "bridge", "tower", "street", "forest", "beach", "mountain", "river", "lake", "desert", "kitchen", "bedroom", "office", "shop", "school", "running", "swimming", "reading", "cooking", "dancing", "singing", "sleeping", "apple", "bread", "cheese"]
+WORDS = (
+    "dog cat horse cow sheep goat lion tiger bear wolf fox rabbit mouse eagle owl duck goose swan car "
+    "bus train bicycle ship boat plane rocket house church castle bridge tower street forest beach "
+    "mountain river lake desert kitchen bedroom office shop school running swimming reading cooking "
+    "dancing singing sleeping apple bread cheese"
+).split()
 
 
 def counted(names: Sequence[str], *, seed: int = 0) -> list[NameCount]:
@@ -255,7 +261,7 @@ async def build(
 
 
 def check_tree(clusters: Sequence[Cluster], counts: Sequence[NameCount]) -> None:
-    """Every name in exactly one leaf, every node but the coarse ones under one of the level above, ids distinct."""
+    """Every name in exactly one leaf, every node but the coarse under one a level up, ids distinct."""
     by_id = {cluster.id: cluster for cluster in clusters}
     assert len(by_id) == len(clusters)
     placed = Counter(name for c in clusters if c.level == "fine" for name in c.names)
@@ -531,7 +537,7 @@ async def test_what_is_known_does_not_come_back(text: Asker, embedder: TextEmbed
 
 @pytest.mark.model
 async def test_a_veto_holds_for_a_criterion_that_was_renamed(text: Asker, embedder: TextEmbedder) -> None:
-    """The candidate bears the old name, which is still the id; saved, it would take the vetoed one's place."""
+    """The candidate bears the old name, still the id; saved, it would take the vetoed one's place."""
     known = [
         Criterion("mood", "Things on wheels", "How many wheels are there.", status="vetoed"),
         Criterion("feeling", "Feeling", "What feeling is expressed.", status="vetoed"),
@@ -653,7 +659,7 @@ def test_another_k_drops_the_tree_only(grouped: Workspace) -> None:
 
 @pytest.mark.parametrize("change", [{"guidance": "only animals"}, {"definition": "Which animal is shown."}])
 def test_another_meaning_drops_names_too_and_nothing_of_other_criteria(
-    grouped: Workspace, change: dict[str, str]
+    grouped: Workspace, change: dict[str, Any]
 ) -> None:
     edit.add(grouped, "subject", who="person", **change)
     assert held(grouped, "subject") == (0, 0, 0, 0)

@@ -21,7 +21,7 @@ _MAYBE = 0.45
 
 
 _SHARED = 0.4
-"""Share of the shorter list of likely values from which two criteria that share them are joined without asking."""
+"""Share of the shorter list of likely values at which two criteria are joined without asking."""
 _ENOUGH = 2
 """With that many criteria that more than one batch proposed, those that only one proposed are dropped."""
 
@@ -45,7 +45,8 @@ async def merge_criteria(
 ) -> list[Criterion]:
     """Join candidates that ask the same, and leave out those that a criterion of the workspace already asks.
 
-    `differ` says that the candidates are known to ask different things, so that each is compared with `known` only.
+    `differ` says that the candidates are known to ask different things, so that each is compared with `known`
+    only.
 
     Returns at most `keep` new criteria, the best supported first; `support` counts the batches that proposed
     each. What the person vetoed is in `known` and therefore does not come back. The wording is that of the

@@ -44,9 +44,9 @@ class FieldValues(NamedTuple):
 def telling_fields(images: Sequence[Sequence[Tag]]) -> list[FieldValues]:
     """The fields that split the collection, in the taggers' own order of importance.
 
-    Left out are fields that are known for too few images, that say the same of nearly all, that say hardly anything twice
-    (judged by their most general values) or several things of one image, and those that only generalise another one:
-    they are levels of its tree.
+    Left out are fields that are known for too few images, that say the same of nearly all, that say hardly
+    anything twice (judged by their most general values) or several things of one image, and those that only
+    generalise another one: they are levels of its tree.
     """
     fields = []
     for name in dict.fromkeys(tag.field for tags in images for tag in tags):
@@ -90,7 +90,7 @@ async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count
     question = Question(turns, _reply(list(by_name), wanted), max_tokens=60 * wanted + 60)
     answer = await text.ask("propose", question)
     made: dict[str, Criterion] = {}
-    for said in getattr(answer.value, "criteria"):
+    for said in cast("Any", answer.value).criteria:
         values = by_name[said.field].values
         made.setdefault(
             said.field,

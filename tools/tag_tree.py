@@ -32,8 +32,9 @@ def tag_path(tags: Sequence[Tag], field: str) -> tuple[str, ...]:
 def tag_tree(criterion_id: str, images: Sequence[Sequence[Tag]], field: str) -> list[Cluster]:
     """The clusters of the values that `images` have in `field`, parents before children, frequent ones first.
 
-    Every value has one leaf, under the parents that it has most often. An image of which only the general value is
-    known has a leaf of that name. Empty when a field without more general classes has too many values.
+    Every value has one leaf, under the parents that it has most often. An image of which only the general
+    value is known has a leaf of that name. Empty when a field without more general classes has too many
+    values.
     """
     paths = Counter(tag_path(tags, field) for tags in images)
     del paths[()]

