@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ from rich.progress import (
 
 from store.records import Progress as Step
 
+_SILENCE_S = 30.0
 _LABELS = {
     "weights": "Fetch model files",
     "scan": "Scan files",
@@ -45,6 +47,7 @@ class RunView:
         self._live = console.is_terminal and not quiet
         self._tasks: dict[str, TaskID] = {}
         self._said: dict[str, int] = {}
+        self._said_at = 0.0
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description:<22}"),
@@ -96,9 +99,10 @@ class RunView:
         self._progress.update(self._tasks[step.stage], completed=step.done, total=step.total or None)
 
     def _write(self, step: Step) -> None:
-        """At the start, at each quarter and at the end, for logs."""
+        """At the start, at each quarter, at the end, and after each silence, for logs."""
         quarter = 4 * step.done // step.total if step.total else 0
-        if self._said.get(step.stage) != quarter:
-            self._said[step.stage] = quarter
+        now = time.monotonic()
+        if self._said.get(step.stage) != quarter or now - self._said_at > _SILENCE_S:
+            self._said[step.stage], self._said_at = quarter, now
             label = _LABELS.get(step.stage, step.stage)
             self._console.print(f"{label}: {step.done:,} of {step.total:,}" if step.total else f"{label} ...")
