@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from models.tag_fields import UNKNOWN
 from store.records import Tag
-
-UNKNOWN = "unknown"
 
 # Fields that are told in words of their own are left out of the generic sentence at the end.
 _PIXEL_FIELDS = ("dominant colour", "colour style", "light", "contrast", "sharpness")

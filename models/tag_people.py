@@ -12,10 +12,10 @@ import numpy as np
 import PIL.Image
 
 from models.coco_detector import Detection
+from models.tag_fields import UNKNOWN
 from models.tag_thresholds import Thresholds
 from store.records import Tag
 
-UNKNOWN = "unknown"
 PERSON = "person"
 DETECTOR = "nanodet"
 FACES = "haar-face"

@@ -12,13 +12,13 @@ from importlib.resources import files
 from typing import Any
 
 from models.coco_detector import Detection
+from models.tag_fields import UNKNOWN
 from models.tag_imagenet import LEVELS, Level, SubjectScores
 from models.tag_thresholds import Thresholds
 from store.records import Tag
 
 SOURCE = "scene-cues"
 CUES_FILE = "scene_cues.json"
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
