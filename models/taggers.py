@@ -19,10 +19,10 @@ from models.coco_detector import CocoDetector, Detection
 from models.fetch_detector import PINNED, detector_folder, has_detector
 from models.tag_caption import caption_text
 from models.tag_colour import pixel_tags
+from models.tag_fields import UNKNOWN
 from models.tag_imagenet import CLASS_TABLE, SubjectScores, SubjectTagger, imagenet_weights
 from models.tag_people import (
     PERSON,
-    UNKNOWN,
     FaceFinder,
     object_tags,
     people_area,

@@ -1,4 +1,4 @@
-"""The whole spine over a real vLLM server. Its model has random weights: what it says is noise, how it is said is not."""
+"""The whole spine over a real vLLM server, whose random weights say noise in the right form."""
 
 from __future__ import annotations
 
@@ -56,16 +56,18 @@ def _run(folder: Path, server: VllmServer, images: Path | None, **given: object)
     return said
 
 
-def test_the_spine_runs_to_its_end_or_says_honestly_what_failed(vllm_server: VllmServer, tmp_path: Path) -> None:
+def test_the_spine_runs_to_its_end_or_says_honestly_what_failed(
+    vllm_server: VllmServer, tmp_path: Path
+) -> None:
     images = make_collection(tmp_path / "photos", scenes=6)
     before = vllm_server.metrics()
     try:
         _run(tmp_path / "w", vllm_server, images)
-        finished = True
+        finished, told = True, ""
     except MissingStep as error:
         # Random weights write until the limit: it may be that not one caption was whole.
-        assert "No image could be captioned" in str(error)
-        finished = False
+        finished, told = False, str(error)
+    assert finished or "No image could be captioned" in told
     with Workspace(tmp_path / "w") as workspace:
         (run,) = workspace.journal.runs()
         usage = {row.stage: row for row in workspace.answers.usage(run.id)}
@@ -110,12 +112,16 @@ async def test_a_closed_choice_is_one_of_the_options_with_its_probability(vllm_s
 
 
 async def test_the_probe_likes_the_server(vllm_server: VllmServer) -> None:
-    assert re.search("follows schemas, takes pictures", await probe(_endpoint(vllm_server), image=True, embedding=False))
+    assert re.search(
+        "follows schemas, takes pictures", await probe(_endpoint(vllm_server), image=True, embedding=False)
+    )
 
 
 async def test_an_unknown_model_is_a_mistake_in_the_settings(vllm_server: VllmServer) -> None:
     with pytest.raises(ModelMisconfigured, match="no-such-model"):
-        await ChatModel(_endpoint(vllm_server, model="no-such-model")).ask([Message("user", "Hi")], CaptionReply)
+        await ChatModel(_endpoint(vllm_server, model="no-such-model")).ask(
+            [Message("user", "Hi")], CaptionReply
+        )
 
 
 async def test_a_prompt_beyond_the_context_is_too_long(vllm_server: VllmServer) -> None:

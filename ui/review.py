@@ -80,8 +80,8 @@ def _do(line: str, count: int, vetoed: set[int], renamed: dict[int, str], added:
             return f"Say which and how: `r 3 New name`, numbers from 1 to {count}."
         renamed[numbers[0]] = name.strip()
         return ""
-    if verb == "a" and rest.strip():
-        name, _, definition = rest.partition(":")
+    name, _, definition = rest.partition(":")
+    if verb == "a" and name.strip():
         added.append(Added(name=name.strip(), definition=definition.strip()))
         return ""
     return _HELP

@@ -63,7 +63,7 @@ def run(
     )
     console = Console(stderr=as_json)
     _require(folders)
-    with Workspace(folder, create=True).for_writing() as opened:
+    with Workspace(folder, create=bool(folders)).for_writing() as opened:
         with RunView(console) as view:
 
             async def on_review(asked: dict[str, Any]) -> Review:
