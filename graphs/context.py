@@ -19,6 +19,8 @@ class Options:
 
     propose_batch: int = 12
     """Captions that one call of the proposer sees. The paper shows 400; a small model wants few."""
+    propose_chars: int = 15_000
+    """Characters of captions in one such call, so that it fits the model's context."""
     propose_batches: int = 4
     """How many such calls; each sees other captions as long as there are any."""
     max_criteria: int = 6

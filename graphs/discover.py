@@ -79,7 +79,9 @@ def _batches(workspace: Workspace, options: Options) -> list[list[str]]:
         raise MissingStep("There are no captions to find criteria in. Run `xcluster run FOLDER` first.")
     chance = random.Random(options.seed)
     chance.shuffle(texts)
-    size, count = options.propose_batch, options.propose_batches
+    longest = max(len(text) for text in texts)
+    size = max(2, min(options.propose_batch, options.propose_chars // longest))
+    count = options.propose_batches
     if len(texts) <= size:
         return [chance.sample(texts, len(texts)) for _ in range(min(count, max(1, len(texts) // 3)))]
     pool = list(texts)

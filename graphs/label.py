@@ -6,7 +6,7 @@ before the next. Which variant describes an image follows from what is known of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
@@ -53,8 +53,14 @@ async def _describe_group(context: Context, criteria: Sequence[Criterion], curre
         for wanted in {tuple(c.id for c in criteria if i in missing[c.id]) for i in part}:
             asked = [c for c in criteria if c.id in wanted]
             group = [i for i in part if tuple(c.id for c in criteria if i in missing[c.id]) == wanted]
-            _keep(context, await _describe_chunk(context, [captions[i] for i in group], asked, fields))
-            current.step(len(group) * len(asked))
+            before = current.done
+
+            def on_answer(step: int = len(asked)) -> None:
+                current.step(step)
+
+            found = [captions[i] for i in group]
+            _keep(context, await _describe_chunk(context, found, asked, fields, on_answer))
+            current.step(len(group) * len(asked) - (current.done - before))
 
 
 def _missing(context: Context, table: str, criterion: Criterion) -> list[str]:
@@ -62,12 +68,16 @@ def _missing(context: Context, table: str, criterion: Criterion) -> list[str]:
 
 
 async def _describe_chunk(
-    context: Context, captions: Sequence[Caption], criteria: Sequence[Criterion], fields: dict[str, str]
+    context: Context,
+    captions: Sequence[Caption],
+    criteria: Sequence[Criterion],
+    fields: dict[str, str],
+    on_answer: Callable[[], None],
 ) -> list[Seen | Description]:
     from_images = [c for c in captions if context.vision is not None and c.model == context.vision.chat.name]
     made: list[Seen | Description] = []
     if from_images and context.vision is not None:
-        made += await _describe_images(context, from_images, criteria)
+        made += await _describe_images(context, from_images, criteria, on_answer)
     for caption in captions:
         if caption in from_images:
             continue
@@ -80,7 +90,10 @@ async def _describe_chunk(
 
 
 async def _describe_images(
-    context: Context, captions: Sequence[Caption], criteria: Sequence[Criterion]
+    context: Context,
+    captions: Sequence[Caption],
+    criteria: Sequence[Criterion],
+    on_answer: Callable[[], None],
 ) -> list[Seen | Description]:
     """One call for each distinct image; near-identical ones share their leader's."""
     assert context.vision is not None
@@ -88,7 +101,8 @@ async def _describe_images(
     # The leader's file may have gone since; then the image speaks for itself.
     leaders = {c.image_id: c.shared_from if c.shared_from in there else c.image_id for c in captions}
     distinct = list(dict.fromkeys(leaders.values()))
-    answers = dict(zip(distinct, await describe(distinct, criteria, context.vision), strict=True))
+    said = await describe(distinct, criteria, context.vision, on_answer=on_answer)
+    answers = dict(zip(distinct, said, strict=True))
     made: list[Seen | Description] = []
     for image_id, leader in leaders.items():
         answer = answers[leader]

@@ -19,6 +19,10 @@ class TagField:
     """The field that holds the more general value of the same thing (dog: pet dog or cat)."""
     families: Mapping[str, str] = field(default_factory=dict)
     """For values that stand together: the name of their family."""
+    content: bool = True
+    """Whether it is about what the picture shows, not about how it looks."""
+    listing: bool = False
+    """Whether it lists what it finds, so that an image does not belong to one of its values."""
 
 
 _SEEN = "people"
@@ -41,14 +45,14 @@ FIELDS: Mapping[str, TagField] = {
             "at least several people": _SEEN,
         },
     ),
-    "other objects": TagField("which other things are seen"),
+    "other objects": TagField("which other things are seen", listing=True),
     "place": TagField("where the picture was taken", general="setting"),
     "setting": TagField("whether it is indoors or outdoors"),
     "text amount": TagField(
         "how much writing is in the picture",
         families={"no readable text": "no readable text", "some text": "with text", "much text": "with text"},
     ),
-    "text in picture": TagField("what is written in the picture"),
+    "text in picture": TagField("what is written in the picture", listing=True),
     "medium": TagField(
         "which sort of picture it is",
         families={
@@ -60,17 +64,18 @@ FIELDS: Mapping[str, TagField] = {
     ),
     "dominant colour": TagField(
         "which colour fills most of the picture",
+        content=False,
         families={
             **dict.fromkeys(("red", "orange", "yellow", "brown", "pink"), _WARM),
             **dict.fromkeys(("green", "turquoise", "blue", "purple"), _COOL),
             **dict.fromkeys(("black", "grey", "white", "none (black and white)"), _NEUTRAL),
         },
     ),
-    "colour style": TagField("how strong the colours are"),
-    "light": TagField("how bright the picture is"),
-    "contrast": TagField("how strong light and dark differ"),
-    "sharpness": TagField("how sharp or blurred the picture is"),
-    "orientation": TagField("which format the picture has"),
+    "colour style": TagField("how strong the colours are", content=False),
+    "light": TagField("how bright the picture is", content=False),
+    "contrast": TagField("how strong light and dark differ", content=False),
+    "sharpness": TagField("how sharp or blurred the picture is", content=False),
+    "orientation": TagField("which format the picture has", content=False),
 }
 
 

@@ -172,7 +172,7 @@ def test_doctor_ends_with_an_error_when_something_is_wrong(xcluster: Xcluster, s
     [
         (["run", "nowhere", "--yes"], 2, "'nowhere' does not exist"),
         (["run", "--yes"], 2, "Give a folder with pictures"),
-        (["run", "photos"], 2, "Add --yes"),
+        (["run", "photos", "--rediscover"], 2, "Add --yes"),
         (["run", "photos", "--criterion", ": what"], 2, "names no criterion"),
         (["run", "photos", "--yes", "--profile", "nope"], 2, "No profile 'nope'. Known: "),
         (["run", "photos", "--criterion", "X", "--k", "1"], 2, "--k"),
@@ -418,6 +418,7 @@ def _at_terminal(cwd: Path, lines: list[str]) -> tuple[int, str]:
     return process.wait(timeout=60), screen
 
 
+@pytest.mark.slow
 def test_the_server_can_be_run_as_a_process(tmp_path: Path) -> None:
     """The fake server is a part of the tests that people start by hand too."""
     command = [sys.executable, "-m", "tests.fake_server", "--log", str(tmp_path / "log"), "--fail-first", "1"]

@@ -8,6 +8,7 @@ construction.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,7 @@ _MARGIN = 0.05
 """A leaf is asked about when another group is nearer than its own, or by less than this farther."""
 _FEW = 4
 """Up to this many middle groups, each is a coarse one too."""
-_NEVER_MERGED = 8
+_NEVER_MERGED = 40
 """Up to this many leaves are all kept."""
 
 
@@ -119,17 +120,22 @@ async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
     if len(offered) < 2:
         return await _grouped(make, middle, _near(middle, wanted))
     parts: dict[str, list[_Group]] = {}
-    for group in middle:
-        examples = ", ".join(member.label for member in group.members[:3] if member.label != group.label)
-        text = f"{group.label} ({examples})" if examples else group.label
-        choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy")
-        make.on_answer()
-        own = choice is None or choice.group == NONE
-        parts.setdefault(group.label if own or choice is None else choice.group, []).append(group)
+    choices = await asyncio.gather(*(_broad_choice(make, group, offered) for group in middle))
+    for group, choice in zip(middle, choices, strict=True):
+        parts.setdefault(choice or group.label, []).append(group)
     return [
         _Group(label, tuple(part), weight=sum(g.weight for g in part), vector=_centre(part))
         for label, part in parts.items()
     ]
+
+
+async def _broad_choice(make: _Builder, group: _Group, offered: Sequence[str]) -> str:
+    """Which of the broad groups a middle group belongs to; empty when to none."""
+    examples = ", ".join(member.label for member in group.members[:3] if member.label != group.label)
+    text = f"{group.label} ({examples})" if examples else group.label
+    choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy")
+    make.on_answer()
+    return "" if choice is None or choice.group == NONE else choice.group
 
 
 def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) -> list[_Group]:
@@ -239,18 +245,19 @@ async def _placed(make: _Builder, groups: list[_Group], *, keep_all: bool) -> li
     if len(groups) < 2:
         return groups
     centres = np.stack([_centre(group.members) for group in groups])
+
+    async def place(own: int, item: _Group) -> int:
+        if keep_all and item is _heaviest_first(groups[own].members)[0]:
+            return own
+        nearness = centres @ item.vector
+        rivals = [int(i) for i in np.argsort(-nearness) if nearness[i] >= nearness[own] - _MARGIN][:4]
+        return await _choice(make, item, groups, own, [*rivals, *([] if own in rivals else [own])])
+
+    items = [(own, item) for own, group in enumerate(groups) for item in group.members]
+    places = await asyncio.gather(*(place(own, item) for own, item in items))
     members: list[list[_Group]] = [[] for _ in groups]
-    for own, group in enumerate(groups):
-        lead = _heaviest_first(group.members)[0]
-        for item in group.members:
-            if keep_all and item is lead:
-                members[own].append(item)
-                continue
-            nearness = centres @ item.vector
-            rivals = [int(i) for i in np.argsort(-nearness) if nearness[i] >= nearness[own] - _MARGIN][:4]
-            if own not in rivals:
-                rivals.append(own)
-            members[await _choice(make, item, groups, own, rivals)].append(item)
+    for (_, item), chosen in zip(items, places, strict=True):
+        members[chosen].append(item)
     return [replace(g, members=tuple(m)) for g, m in zip(groups, members, strict=True) if m]
 
 

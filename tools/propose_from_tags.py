@@ -1,23 +1,22 @@
 """Propose criteria from tags, for a collection that only the taggers have seen (X-Cluster's tag variant).
 
-Only what was measured can be a criterion here, so the model chooses among the fields that split the
-collection and puts them into a person's words. What the taggers cannot see (activity, place, mood) is not
-proposed.
+Only what was measured can be a criterion here: the fields that tell most of the collection become criteria,
+and the model puts them into a person's words. What the taggers cannot see (activity, mood) is not proposed.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from pydantic import Field, create_model
 
-from models.tag_fields import FIELDS, GENERALISING
+from models.tag_fields import FIELDS, GENERALISING, TagField
 from prompts import render
 from store.records import Criterion, Tag
 from tools.ask import Asker, Question, Schema
-from tools.closed_choice import one_of
 from tools.criterion_id import criterion_id
 from tools.tag_tree import tag_path
 
@@ -25,8 +24,8 @@ _COVERAGE = 0.3
 """Share of the images for which a field must have a value."""
 _LARGEST = 0.9
 """Share of those that its most frequent value may take."""
-_SEVERAL = 0.1
-"""Share of the images that may have several values; with more, an image does not belong to one group."""
+_CONTENT_WEIGHT = 2.0
+"""What pictures show comes before how they look."""
 _SHOWN = 8
 
 
@@ -39,36 +38,36 @@ class FieldValues(NamedTuple):
     """Its most general values with the number of images of each, most frequent first."""
     values: tuple[str, ...]
     """Its own values, most frequent first."""
+    worth: float
+    """How much it tells: the entropy of its general values (bits) times the share of images that have one."""
 
 
 def telling_fields(images: Sequence[Sequence[Tag]]) -> list[FieldValues]:
-    """The fields that split the collection, in the taggers' own order of importance.
+    """The fields that split the collection, the most telling first.
 
     Left out are fields that are known for too few images, that say the same of nearly all, that say hardly
-    anything twice (judged by their most general values) or several things of one image, and those that only
-    generalise another one: they are levels of its tree.
+    anything twice (judged by their most general values), that are lists, and those that only generalise
+    another one: they are levels of its tree.
     """
-    fields = []
+    found = []
     for name in dict.fromkeys(tag.field for tags in images for tag in tags):
-        if name in GENERALISING or _has_several(name, images):
+        field = FIELDS.get(name, TagField(meaning=name))
+        if name in GENERALISING or field.listing:
             continue
-        paths = Counter(tag_path(tags, name) for tags in images)
-        del paths[()]
-        general = Counter[str]()
-        own = Counter[str]()
-        for path, count in paths.items():
-            general[path[0]] += count
-            own[path[-1]] += count
-        if _splits(general if len(general) > 1 else own, len(images)):
-            meaning = FIELDS[name].meaning if name in FIELDS else name
+        general, own = _values(name, images)
+        counts = general if len(general) > 1 else own
+        if _splits(counts, len(images)):
+            weight = _CONTENT_WEIGHT if field.content else 1.0
+            worth = weight * _entropy(counts) * counts.total() / len(images)
             values = tuple(value for value, _ in own.most_common(_SHOWN))
-            fields.append(FieldValues(name, meaning, general.most_common(_SHOWN), values))
-    return fields
+            found.append(FieldValues(name, field.meaning, general.most_common(_SHOWN), values, worth))
+    return sorted(found, key=lambda f: -f.worth)
 
 
-def _has_several(name: str, images: Sequence[Sequence[Tag]]) -> bool:
-    several = sum(sum(tag.field == name for tag in tags) > 1 for tags in images)
-    return several > _SEVERAL * len(images)
+def _values(name: str, images: Sequence[Sequence[Tag]]) -> tuple[Counter[str], Counter[str]]:
+    """How many images have each of the field's most general values, and each of its own."""
+    paths = [path for path in (tag_path(tags, name) for tags in images) if path]
+    return Counter(path[0] for path in paths), Counter(path[-1] for path in paths)
 
 
 def _splits(counts: Counter[str], images: int) -> bool:
@@ -77,39 +76,49 @@ def _splits(counts: Counter[str], images: int) -> bool:
     return total >= _COVERAGE * images and repeated >= 2 and max(counts.values()) <= _LARGEST * total
 
 
-async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count: int) -> list[Criterion]:
-    """Let the model choose up to `count` of `fields` and name them. Same fields, same words: asked once.
+def _entropy(counts: Counter[str]) -> float:
+    shares = [count / counts.total() for count in counts.values()]
+    return -sum(share * math.log2(share) for share in shares)
 
-    Returns one criterion per field at most, each with the field's frequent values. Raises a ModelError.
+
+async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count: int) -> list[Criterion]:
+    """Make criteria of the `count` most telling fields, in the model's words.
+
+    Returns one criterion per field, in order, each with the field's frequent values. Raises a ModelError.
     """
-    if not fields:
+    chosen = list(fields[:count])
+    if not chosen:
         return []
-    by_name = {field.name: field for field in fields}
-    wanted = min(count, len(fields))
-    turns = render("propose_criteria_tags", fields=fields, count=wanted)
-    question = Question(turns, _reply(list(by_name), wanted), max_tokens=60 * wanted + 60)
+    question = Question(
+        render("propose_criteria_tags", fields=chosen), _reply(chosen), max_tokens=80 * len(chosen)
+    )
     answer = await text.ask("propose", question)
     made: dict[str, Criterion] = {}
-    for said in cast("Any", answer.value).criteria:
-        values = by_name[said.field].values
-        made.setdefault(
-            said.field,
-            Criterion(
-                id=criterion_id(said.name),
-                name=said.name.strip(),
-                definition=said.definition.strip(),
-                values=values,
-                support=1,
-            ),
+    for number, field in enumerate(chosen):
+        said: _Wording = getattr(answer.value, f"f{number}")
+        # Two fields that were given one name keep apart under their own.
+        name = said.name.strip() or field.name
+        name = field.name if criterion_id(name) in made else name
+        made[criterion_id(name)] = Criterion(
+            id=criterion_id(name),
+            name=name,
+            definition=said.definition.strip(),
+            values=field.values,
+            support=1,
         )
-    return list({criterion.id: criterion for criterion in made.values()}.values())
+    return list(made.values())
 
 
-def _reply(fields: Sequence[str], count: int) -> type[Schema]:
-    item: dict[str, Any] = {"field": (one_of(fields), ...), "name": (str, ...), "definition": (str, ...)}
-    one = create_model("FieldCriterion", __base__=Schema, **item)
-    some: dict[str, Any] = {"criteria": (list[one], Field(min_length=1, max_length=count))}  # type: ignore[valid-type]
-    return cast("type[Schema]", create_model("FieldCriteriaReply", __base__=Schema, **some))
+class _Wording(Schema):
+    """What a field is called for a person."""
+
+    name: str
+    definition: str
+
+
+def _reply(fields: Sequence[FieldValues]) -> type[Schema]:
+    parts: dict[str, Any] = {f"f{n}": (_Wording, Field(alias=field.name)) for n, field in enumerate(fields)}
+    return cast("type[Schema]", create_model("WordingsReply", __base__=Schema, **parts))
 
 
 def field_of(criterion: Criterion, fields: Sequence[FieldValues]) -> str:

@@ -26,6 +26,10 @@ from ui.settings import Role, Settings
 
 OnProgress = Callable[[Progress], None]
 OnEvent = Callable[[str], None]
+_CHARS_A_TOKEN = 3
+"""English captions have four; three leaves room."""
+_PROPOSE_TOKENS = 2_000
+"""Of the proposer's context, what its instructions and its reply take."""
 _PARALLEL = 2
 """Requests that our own server decodes side by side; docs/embedded-text.md has what that brings."""
 _EMBEDDED_TIMEOUT_S = 900.0
@@ -41,6 +45,7 @@ def context(
     options = Options(
         propose_batch=profile.propose_batch,
         propose_batches=profile.propose_batches,
+        propose_chars=_CHARS_A_TOKEN * max(512, profile.text.context - _PROPOSE_TOKENS),
         max_criteria=settings.max_criteria,
         share_twins=settings.share_twins,
         share_similarity=settings.share_similarity,

@@ -50,10 +50,6 @@ def run(
     """Organise a collection and print what came out."""
     folder = workspace or _workspace_of(folders)
     chosen = settings.load(folder, profile=profile)
-    if not accept_all and not wishes and not sys.stdin.isatty():
-        raise InputError(
-            "There is no terminal to review the proposed criteria on. Add --yes to take them all."
-        )
     state = OrganiseState(
         roots=[str(path.expanduser().resolve()) for path in folders],
         wishes=wishes,
@@ -64,6 +60,8 @@ def run(
     console = Console(stderr=as_json)
     _require(folders)
     with Workspace(folder, create=bool(folders)).for_writing() as opened:
+        if not accept_all and not wishes:
+            _require_reviewer(opened, rediscover=rediscover)
         with RunView(console) as view:
 
             async def on_review(asked: dict[str, Any]) -> Review:
@@ -79,6 +77,16 @@ def run(
             print_json({**summary(opened, run_id), "report": str(page)})
         else:
             print_run(console, opened, run_id, page)
+
+
+def _require_reviewer(workspace: Workspace, *, rediscover: bool) -> None:
+    """What may be proposed needs somebody to review it: told before the work, not after."""
+    known = workspace.grouping.criteria("accepted", "proposed")
+    pending = rediscover or not known or any(c.status == "proposed" for c in known)
+    if pending and not sys.stdin.isatty():
+        raise InputError(
+            "There is no terminal to review the proposed criteria on. Add --yes to take them all."
+        )
 
 
 def _require(folders: Sequence[Path]) -> None:
