@@ -20,15 +20,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import normalized_mutual_info_score
-
-from models.embedder import Embedder
-from models.weights import default_cache
-from store.records import LEVELS
 from store.workspace import Workspace
-from tools.tree import cluster_paths
+from tests.agreement import print_agreement
 
 Truth = dict[tuple[str, str, str], dict[str, str]]
 """(collection, criterion, level) to file to label."""
@@ -73,44 +66,17 @@ def truth(labels: Path, files: set[str]) -> Truth:
 
 
 def report(workspace: Workspace, labels: Truth) -> None:
-    embedder = Embedder.load(default_cache())
-    criteria = workspace.grouping.criteria("accepted")
-    names = embedder.embed([f"{c.name}: {c.definition}" for c in criteria])
-    ids = {str(path): image_id for image_id, path in workspace.catalogue.all_paths()}
-    of_file = {"/".join(Path(path).parts[-2:]): image_id for path, image_id in ids.items()}
-    print(
-        f"{'labels':<40}{'n':>4}{'classes':>8}  {'nearest criterion':<24}{'level':<8}"
-        f"{'CAcc':>6}{'NMI':>6}{'unclear':>8}"
-    )
-    for (collection, criterion, level), by_file in sorted(labels.items()):
-        nearest = criteria[int((names @ embedder.embed([criterion])[0]).argmax())]
-        paths = cluster_paths(workspace.grouping.clusters(nearest.id))
-        leaf = {a.image_id: a.cluster_id for a in workspace.grouping.assignments(nearest.id)}
-        files = sorted(by_file)
-        true = [by_file[file] for file in files]
-        for depth, name in enumerate(LEVELS):
-            found = [leaf.get(of_file[file], "") for file in files]
-            predicted = [paths[cluster][depth].id if cluster else "" for cluster in found]
-            unclear = sum(not p for p in predicted) / len(predicted)
-            print(
-                f"{f'{collection} {criterion} ({level})':<40}{len(files):>4}{len(set(true)):>8}  "
-                f"{nearest.name[:23]:<24}{name:<8}{accuracy(true, predicted):>6.2f}"
-                f"{normalized_mutual_info_score(true, predicted):>6.2f}{unclear:>8.2f}"
+    of_file = {"/".join(path.parts[-2:]): image_id for image_id, path in workspace.catalogue.all_paths()}
+    print_agreement(
+        workspace,
+        {
+            f"{collection} {criterion} ({level})": (
+                criterion,
+                {of_file[f]: label for f, label in files.items()},
             )
-
-
-def accuracy(true: list[str], predicted: list[str]) -> float:
-    """Share of images that are right under the best one-to-one match; unclear ones never are."""
-    rows, columns = sorted(set(true)), sorted(set(predicted) - {""})
-    if not columns:
-        return 0.0
-    table = np.array(
-        [
-            [sum(t == r and p == c for t, p in zip(true, predicted, strict=True)) for c in columns]
-            for r in rows
-        ]
+            for (collection, criterion, level), files in labels.items()
+        },
     )
-    return float(table[linear_sum_assignment(-table)].sum() / len(true))
 
 
 if __name__ == "__main__":
