@@ -1,4 +1,4 @@
-"""How clusters agree with labels: what the benchmarks print. Unclear images are never right and are counted."""
+"""How clusters agree with labels, for the benchmarks. Unclear images are never right, and are counted."""
 
 from __future__ import annotations
 

@@ -98,7 +98,6 @@ def test_fields_that_say_nothing_of_the_collection_are_left_out() -> None:
         medium=["photograph"] * 10,
         place=["street"] * 2 + [UNKNOWN] * 8,
         text_in_picture=["A", "B"] * 5,
-        setting=["indoors", "outdoors"] * 5,
     )
     assert [field.name for field in telling_fields(images)] == ["light"]
 
