@@ -64,10 +64,6 @@ class Grouping:
         """Add the criteria, or replace those of the same ids: all of them or, on a kill, none."""
         self._db.write_many(_SAVE_CRITERION, [_criterion_row(criterion) for criterion in criteria])
 
-    def set_status(self, criterion_id: str, status: Status) -> None:
-        """Change where a criterion stands."""
-        self.save_criteria([replace(self.criterion(criterion_id), status=status)])
-
     # descriptions and names ------------------------------------------------------------------------------
 
     def missing_ids(self, table: str, criterion_id: str) -> list[str]:
@@ -127,16 +123,6 @@ class Grouping:
             (criterion_id,),
         )
         return [NameCount(*row) for row in rows]
-
-    def described_as(self, criterion_id: str, name: str, limit: int) -> list[str]:
-        """Up to `limit` descriptions of images that bear this name."""
-        rows = self._db.rows(
-            "SELECT d.text FROM name n JOIN description d"
-            " ON d.criterion_id = n.criterion_id AND d.image_id = n.image_id"
-            " WHERE n.criterion_id = ? AND n.text = ? AND d.text != '' ORDER BY n.image_id LIMIT ?",
-            (criterion_id, name, limit),
-        )
-        return [row[0] for row in rows]
 
     # clusters and assignments ----------------------------------------------------------------------------
 

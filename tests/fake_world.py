@@ -125,7 +125,8 @@ def _criteria(prompt: str) -> list[dict[str, Any]]:
         for name, (definition, _, values) in ASPECTS.items()
     ]
     if "castle" in prompt:
-        found[1]["name"] = "Location"
+        # Other values too: criteria that share theirs are joined without a question.
+        found[1] |= {"name": "Location", "values": ["countryside", "town"]}
     return found
 
 

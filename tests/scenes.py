@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from store.answers import StoredAnswer
@@ -53,7 +54,7 @@ def _captions(path: Path, ids: dict[str, str]) -> list[Caption]:
 def _group(workspace: Workspace, criterion: Criterion, labels: dict[str, dict[str, str]]) -> None:
     grouping = workspace.grouping
     grouping.save_criteria([criterion])
-    grouping.set_status(criterion.id, "accepted")
+    grouping.save_criteria([replace(grouping.criterion(criterion.id), status="accepted")])
     clusters: dict[str, Cluster] = {}
     assignments, names, descriptions = [], [], []
     for image_id, levels in labels.items():

@@ -5,6 +5,7 @@ import json
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -56,9 +57,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Itera
 
 
 def test_every_image_has_a_row_under_every_accepted_criterion(scenes: Workspace) -> None:
-    scenes.grouping.set_status("time-of-day", "vetoed")
+    scenes.grouping.save_criteria([replace(scenes.grouping.criterion("time-of-day"), status="vetoed")])
     rows = list(export_rows(scenes))
-    scenes.grouping.set_status("time-of-day", "accepted")
+    scenes.grouping.save_criteria([replace(scenes.grouping.criterion("time-of-day"), status="accepted")])
     counts = scenes.grouping.leaf_counts("location")
     assert len(rows) == 92 * 4
     assert all(sorted(row) == sorted(COLUMNS) for row in rows)
@@ -114,7 +115,7 @@ def test_a_failed_export_leaves_the_old_file_and_nothing_else(tmp_path: Path) ->
     with workspace_with(tmp_path / "w", ["a"]) as workspace:
         export(workspace, target, "csv")
         before = target.read_bytes()
-        workspace.grouping.set_status("c", "vetoed")
+        workspace.grouping.save_criteria([replace(workspace.grouping.criterion("c"), status="vetoed")])
         with pytest.raises(MissingStep, match="xcluster run"):
             export(workspace, target, "csv")
     assert target.read_bytes() == before

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -208,7 +208,7 @@ def test_pages_of_criteria_that_left_go_away_and_other_files_stay(tmp_path: Path
     with without_files(tmp_path / "w", 20, ["bus", "tram"]) as workspace:
         folder = write_contact_sheet(workspace, tmp_path / "report", on_progress=ignore).parent
         (folder / "criterion-mine.html").write_text("my own page")
-        workspace.grouping.set_status("0bus", "vetoed")
+        workspace.grouping.save_criteria([replace(workspace.grouping.criterion("0bus"), status="vetoed")])
         write_contact_sheet(workspace, folder, on_progress=ignore)
     assert sorted(p.name for p in folder.glob("*.html")) == [
         "criterion-1tram.html",

@@ -342,7 +342,7 @@ def test_criteria_keep_their_order_and_are_found_by_id_or_name(workspace: Worksp
     assert grouping.criteria() == [replace(first, status="vetoed"), second]
     assert grouping.criteria("proposed") == [second]
     assert grouping.criterion(" mood of grösse ").id == "c1"
-    grouping.set_status("c2", "accepted")
+    grouping.save_criteria([replace(grouping.criterion("c2"), status="accepted")])
     assert grouping.criterion("C2").status == "accepted"
     with pytest.raises(InputError, match=r"No criterion 'nope'.*Mood of Größe, Place"):
         grouping.criterion("nope")
@@ -385,7 +385,6 @@ def test_distinct_names_are_counted_over_the_collection(workspace: Workspace) ->
     grouping.add_names([Name(f"i{n}", "c", text, model="m") for n, text in enumerate(texts)])
     grouping.add_descriptions([Description("i0", "c", "by the sea", model="m")])
     assert grouping.name_counts("c") == [("alley", 2), ("beach", 2), ("Beach", 1)]
-    assert grouping.described_as("c", "beach", 5) == ["by the sea"]
     workspace.catalogue.forget_files(ROOT, seen={ROOT / "0.jpg"})
     assert grouping.name_counts("c") == [("beach", 1)]
 

@@ -10,7 +10,7 @@ from store.catalogue import SkippedFile
 from store.journal import StageTime
 from store.records import Cluster, Criterion
 from tools.spending import duration
-from tools.tree import cluster_path, tree
+from tools.tree import cluster_paths, tree
 from ui.show_tree import (
     render_criteria_table,
     render_skipped,
@@ -61,12 +61,11 @@ def test_every_cluster_stands_once_even_where_the_parents_are_damaged() -> None:
     ]
     roots = tree(damaged, {"c": 1})
     assert sorted(root.cluster.id for root in roots) == ["a", "b", "c", "d"]
-    assert cluster_path(damaged, "d") == (damaged[3],)
+    assert cluster_paths(damaged)["d"] == (damaged[3],)
 
 
 def test_a_path_leads_from_coarse_to_fine() -> None:
-    assert [c.name for c in cluster_path(CLUSTERS, "beach")] == ["Outdoor", "Nature", "Beach"]
-    assert cluster_path(CLUSTERS, "") == ()
+    assert [c.name for c in cluster_paths(CLUSTERS)["beach"]] == ["Outdoor", "Nature", "Beach"]
 
 
 def test_a_node_becomes_plain_json() -> None:

@@ -73,11 +73,6 @@ def tree(clusters: Sequence[Cluster], leaf_counts: Mapping[str, int]) -> list[No
     return nodes("")
 
 
-def cluster_path(clusters: Sequence[Cluster], leaf_id: str) -> tuple[Cluster, ...]:
-    """From the coarsest ancestor to the cluster `leaf_id` itself; empty when there is no such cluster."""
-    return cluster_paths(clusters).get(leaf_id, ())
-
-
 def cluster_paths(clusters: Sequence[Cluster]) -> dict[str, tuple[Cluster, ...]]:
     """Every cluster's id to its path, coarse to fine; the way to look up many."""
     parents = _parents(clusters)

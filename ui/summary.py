@@ -32,6 +32,10 @@ def summary(workspace: Workspace, run_id: int | None) -> dict[str, Any]:
             {"id": r.id, "started_at": r.started_at, "status": r.status}
             for r in workspace.journal.runs()[:10]
         ],
+        "edits": [
+            {"at": e.at, "who": e.who, "action": e.action, "target": e.target, "undone_at": e.undone_at}
+            for e in workspace.journal.edits()
+        ],
         "times": [t._asdict() for t in workspace.journal.times(run_id)] if run_id is not None else [],
         "usage": [u._asdict() for u in workspace.answers.usage(run_id)],
         "usage_of_all_runs": [u._asdict() for u in workspace.answers.usage()],
