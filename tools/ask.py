@@ -110,6 +110,7 @@ class Asker:
                     results[key] = await self._ask(stage, key, question)
                 except ModelError as error:
                     fatal.append(error)
+                    return
             on_answer()
 
         for _ in range(len(keys) - len(missing)):
