@@ -10,7 +10,8 @@ import pytest
 # One import for all test files: a session fixture imported twice would start two servers.
 from tests.vllm.fixtures import vllm_server as vllm_server
 
-_SHARED = Path(os.environ.get("XCLUSTER_EVAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+_SHARED = Path(os.environ.get("XCLUSTER_EVAL_DATA", _BESIDE)).resolve()
 
 
 @pytest.fixture(scope="session")
