@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.vectors import TextEmbedder
 from store.memory import CaptionMemory
@@ -47,6 +48,28 @@ class Taggers:
     text_of: Callable[[Sequence[Tag]], str]
 
 
+class StageClock:
+    """How long each stage took by the clock, however many of its kind ran side by side."""
+
+    def __init__(self) -> None:
+        """Nothing runs yet."""
+        self._running: dict[str, int] = {}
+        self._since: dict[str, float] = {}
+
+    def start(self, name: str) -> None:
+        """One more of this stage runs."""
+        if not self._running.get(name):
+            self._since[name] = time.perf_counter()
+        self._running[name] = self._running.get(name, 0) + 1
+
+    def stop(self, name: str) -> float:
+        """One of this stage ended. Returns the seconds since the last one that ended, or since the start."""
+        now = time.perf_counter()
+        seconds, self._since[name] = now - self._since[name], now
+        self._running[name] -= 1
+        return seconds
+
+
 @dataclass(frozen=True)
 class Context:
     """The workspace, the models and the options of a run."""
@@ -60,6 +83,7 @@ class Context:
     taggers: Taggers | None
     options: Options = Options()
     run_id: int = 0
+    clock: StageClock = field(default_factory=StageClock)
 
     @property
     def vision_name(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -42,10 +41,10 @@ class Stage:
 @contextmanager
 def stage(runtime: Runtime[Context], name: str, total: int = 0) -> Iterator[Stage]:
     """Run a block as the stage `name`."""
-    start = time.perf_counter()
+    context = runtime.context
+    context.clock.start(name)
     current = Stage(runtime, name, total)
     try:
         yield current
     finally:
-        context = runtime.context
-        context.workspace.journal.add_time(context.run_id, name, time.perf_counter() - start, current.done)
+        context.workspace.journal.add_time(context.run_id, name, context.clock.stop(name), current.done)

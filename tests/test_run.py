@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from graphs.context import StageClock
 from graphs.state import Added, Review
 from store.errors import InputError, MissingStep, ModelUnavailable, Refused, WorkspaceError
 from store.records import Progress
@@ -477,3 +479,14 @@ def test_an_instruction_in_a_caption_stays_a_text(server: FakeServer, tmp_path: 
     assert turn["role"] == "user"
     assert isinstance(turn["content"], str)
     assert {row["name"] for row in exported(folder)} == {"frog", "fire truck"}
+
+
+def test_stages_that_run_side_by_side_are_timed_by_the_clock() -> None:
+    clock, before = StageClock(), time.perf_counter()
+    for _ in range(3):
+        clock.start("hierarchy")
+    time.sleep(0.02)
+    spent = clock.stop("hierarchy") + clock.stop("hierarchy")
+    time.sleep(0.02)
+    spent += clock.stop("hierarchy")
+    assert 0.04 <= spent <= time.perf_counter() - before
