@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from graphs.context import Context
 from graphs.progress import stage
 from graphs.state import GroupState
-from graphs.tag_fields import answering_field, tagged_images
+from graphs.tag_fields import answering_fields, tagged_images
 from store.records import Cluster, Criterion
 from tools.assign import assign
 from tools.build_hierarchy import build_hierarchy
@@ -36,7 +36,8 @@ async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
 async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]:
     """The taggers' own classes, where a field of theirs answers the criterion and the person wants no K."""
     images = tagged_images(context) if criterion.k is None else []
-    field = await answering_field(context, criterion) if images else ""
+    fields = await answering_fields(context, [criterion]) if images else {}
+    field = fields.get(criterion.id, "")
     return tag_tree(criterion.id, images, field) if field else []
 
 

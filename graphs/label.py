@@ -6,7 +6,7 @@ before the next. Which variant describes an image follows from what is known of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
-from graphs.tag_fields import answering_field
+from graphs.tag_fields import answering_fields
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
 from tools.describe import Seen, describe, describe_with_caption, describe_with_tags
@@ -41,30 +41,36 @@ def _groups(criteria: Sequence[Criterion], *, one_at_a_time: bool) -> list[list[
     return [[criterion] for criterion in criteria] if one_at_a_time else [list(criteria)]
 
 
-async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
-    fields = {criterion.id: await answering_field(context, criterion) for criterion in criteria}
-    missing = {c.id: set(_missing(context, "description", c)) for c in criteria}
-    ids = [
-        i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())
-    ]
+def _chunks(
+    context: Context, table: str, criteria: Sequence[Criterion]
+) -> Iterator[tuple[list[str], list[Criterion]]]:
+    """Images that lack a row in `table`, in chunks, each with the criteria that all of its images lack."""
+    missing = {c.id: set(context.workspace.grouping.missing_ids(table, c.id)) for c in criteria}
+    lacking = set().union(*missing.values())
+    ids = [image_id for image_id in context.workspace.catalogue.captioned_ids() if image_id in lacking]
     for start in range(0, len(ids), context.options.chunk):
-        part = ids[start : start + context.options.chunk]
-        captions = context.workspace.catalogue.captions(part)
-        for wanted in {tuple(c.id for c in criteria if i in missing[c.id]) for i in part}:
-            asked = [c for c in criteria if c.id in wanted]
-            group = [i for i in part if tuple(c.id for c in criteria if i in missing[c.id]) == wanted]
-            before = current.done
-
-            def on_answer(step: int = len(asked)) -> None:
-                current.step(step)
-
-            found = [captions[i] for i in group]
-            _keep(context, await _describe_chunk(context, found, asked, fields, on_answer))
-            current.step(len(group) * len(asked) - (current.done - before))
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for image_id in ids[start : start + context.options.chunk]:
+            wanted = tuple(c.id for c in criteria if image_id in missing[c.id])
+            alike.setdefault(wanted, []).append(image_id)
+        for wanted, group in alike.items():
+            yield group, [c for c in criteria if c.id in wanted]
 
 
-def _missing(context: Context, table: str, criterion: Criterion) -> list[str]:
-    return context.workspace.grouping.missing_ids(table, criterion.id)
+async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
+    fields: dict[str, str] | None = None
+    for ids, asked in _chunks(context, "description", criteria):
+        if fields is None:
+            fields = await answering_fields(context, criteria)
+        captions = context.workspace.catalogue.captions(ids)
+        before = current.done
+
+        def on_answer(step: int = len(asked)) -> None:
+            current.step(step)
+
+        found = [captions[image_id] for image_id in ids]
+        _keep(context, await _describe_chunk(context, found, asked, fields, on_answer))
+        current.step(len(ids) * len(asked) - (current.done - before))
 
 
 async def _describe_chunk(
@@ -136,23 +142,11 @@ async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[s
     total = sum(grouping.missing_count("name", c.id) for c in criteria)
     with stage(runtime, "name", total) as current:
         for group in _groups(criteria, one_at_a_time=context.options.one_at_a_time):
-            await _name_group(context, group, current)
+            for ids, asked in _chunks(context, "name", group):
+                await _name_chunk(context, ids, asked, current)
     if total:
         context.memory.sync()
     return {}
-
-
-async def _name_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
-    missing = {c.id: set(_missing(context, "name", c)) for c in criteria}
-    ids = [
-        i for i in context.workspace.catalogue.captioned_ids() if any(i in ids for ids in missing.values())
-    ]
-    for start in range(0, len(ids), context.options.chunk):
-        part = ids[start : start + context.options.chunk]
-        for wanted in {tuple(c.id for c in criteria if i in missing[c.id]) for i in part}:
-            asked = [c for c in criteria if c.id in wanted]
-            group = [i for i in part if tuple(c.id for c in criteria if i in missing[c.id]) == wanted]
-            await _name_chunk(context, group, asked, current)
 
 
 async def _name_chunk(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphs.context import Context
 from store.records import Criterion, Tag
 from tools.describe import choose_field
@@ -23,10 +25,13 @@ def fields_to_sort_by(context: Context) -> list[FieldValues]:
     return telling_fields(tagged_images(context))
 
 
-async def answering_field(context: Context, criterion: Criterion) -> str:
-    """The field that answers the criterion: the one it was made from, else the model's choice; or none."""
+async def answering_fields(context: Context, criteria: Sequence[Criterion]) -> dict[str, str]:
+    """Criterion id to its field: the one it was made from, else the one that the model chooses; or empty."""
     fields = context.workspace.catalogue.tag_fields() if context.taggers is not None else []
     if not fields:
-        return ""
-    made_from = field_of(criterion, fields_to_sort_by(context))
-    return made_from or await choose_field(criterion, fields, context.text)
+        return dict.fromkeys((criterion.id for criterion in criteria), "")
+    telling = fields_to_sort_by(context)
+    return {
+        criterion.id: field_of(criterion, telling) or await choose_field(criterion, fields, context.text)
+        for criterion in criteria
+    }

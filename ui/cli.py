@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -169,7 +168,7 @@ def demo(
     photos = write_photos(folder)
     count = len(list(photos.iterdir()))
     if as_json:
-        _print_json({"folder": str(photos), "photographs": count})
+        look_commands.print_json({"folder": str(photos), "photographs": count})
     else:
         Console().print(
             f"{count} photographs are in {photos}; CREDITS.md beside it says whose they are.", markup=False
@@ -188,7 +187,7 @@ def doctor(
 
     findings = examine(settings.load(workspace, profile=profile), workspace)
     if as_json:
-        _print_json([finding._asdict() for finding in findings])
+        look_commands.print_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
             mark = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}[
@@ -221,10 +220,6 @@ def captions(
     commands.bring_captions(
         source, workspace, images=images, text_column=text_column, image_column=image_column, as_json=as_json
     )
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def main() -> None:
