@@ -59,15 +59,27 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction over several statements: all of it or nothing."""
+        """A transaction over several statements: all of it or nothing.
+
+        One inside another is part of it. Nothing of an outer one is durable before it ends, so it must not
+        wait for anything.
+        """
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE") if not self._connection.in_transaction else None
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
             except BaseException:
                 self._connection.rollback()
                 raise
             self._connection.commit()
+
+    def revision(self) -> tuple[int, int]:
+        """Changes whenever anything in the file was written, by this process or another."""
+        with self._lock:
+            return self.number("PRAGMA data_version"), self._connection.total_changes
 
     def close(self) -> None:
         """Close the connection; it cannot be used afterwards."""

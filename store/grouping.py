@@ -64,6 +64,33 @@ class Grouping:
         """Add the criteria, or replace those of the same ids: all of them or, on a kill, none."""
         self._db.write_many(_SAVE_CRITERION, [_criterion_row(criterion) for criterion in criteria])
 
+    # rules and sources -----------------------------------------------------------------------------------
+
+    def rules(self) -> list[str]:
+        """What holds for every criterion and every later run, in the person's words, oldest first."""
+        return [row[0] for row in self._db.rows("SELECT text FROM rule ORDER BY id")]
+
+    def add_rule(self, text: str) -> None:
+        """Keep a rule; one that is there already is left as it is."""
+        self._db.write("INSERT OR IGNORE INTO rule (text) VALUES (?)", (text,))
+
+    def drop_rule(self, text: str) -> None:
+        """Forget a rule."""
+        self._db.write("DELETE FROM rule WHERE text = ?", (text,))
+
+    def add_sources(self, criterion_id: str, batches: Sequence[tuple[int, Sequence[str]]]) -> None:
+        """Keep which captions a criterion was proposed from: (number of the batch, image ids in it)."""
+        rows = [(criterion_id, batch, image_id) for batch, ids in batches for image_id in ids]
+        self._db.write_many("INSERT OR IGNORE INTO criterion_source VALUES (?,?,?)", rows)
+
+    def sources(self, criterion_id: str) -> dict[int, list[str]]:
+        """Number of each batch of captions that the criterion was proposed from, to the image ids in it."""
+        found: dict[int, list[str]] = {}
+        query = "SELECT batch, image_id FROM criterion_source WHERE criterion_id = ? ORDER BY batch, image_id"
+        for batch, image_id in self._db.rows(query, (criterion_id,)):
+            found.setdefault(batch, []).append(image_id)
+        return found
+
     # descriptions and names ------------------------------------------------------------------------------
 
     def missing_ids(self, table: str, criterion_id: str) -> list[str]:
@@ -152,6 +179,27 @@ class Grouping:
             " VALUES (?,?,?,?,?,?)",
             [(a.criterion_id, a.image_id, a.cluster_id, a.confidence, a.how, a.unclear) for a in assignments],
         )
+
+    def save_clusters(self, clusters: Sequence[Cluster]) -> None:
+        """Add clusters to a tree, or replace those of the same ids; assignments stay."""
+        self._db.write_many(
+            "INSERT INTO cluster (id, criterion_id, level, name, parent_id, names) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT(id) DO UPDATE SET level=excluded.level, name=excluded.name,"
+            " parent_id=excluded.parent_id, names=excluded.names",
+            [(c.id, c.criterion_id, c.level, c.name, c.parent_id, json.dumps(c.names)) for c in clusters],
+        )
+
+    def drop_clusters(self, cluster_ids: Sequence[str]) -> None:
+        """Take clusters out of their trees; whoever does so sees to their images and children first."""
+        self._db.write_many("DELETE FROM cluster WHERE id = ?", [(cluster_id,) for cluster_id in cluster_ids])
+
+    def assignments_of(self, criterion_id: str, image_ids: Sequence[str]) -> dict[str, Assignment]:
+        """Image id to its assignment under the criterion, where it has one."""
+        query = (
+            "SELECT image_id, criterion_id, cluster_id, confidence, how, unclear FROM assignment"
+            " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
+        ).replace("{criterion}", criterion_id.replace("'", "''"))
+        return {row[0]: Assignment(*row) for row in self._db.where_in(query, image_ids)}
 
     def assignments(self, criterion_id: str) -> list[Assignment]:
         """Every assignment under the criterion, in the order in which the images joined."""

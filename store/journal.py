@@ -1,4 +1,4 @@
-"""What was done: the runs with their times, and the edits of people."""
+"""The runs with their times, and what else is kept with the workspace."""
 
 from __future__ import annotations
 
@@ -29,21 +29,8 @@ class StageTime(NamedTuple):
     items: int
 
 
-class Edit(NamedTuple):
-    """One logged act of a person."""
-
-    id: int
-    at: str
-    who: str
-    action: str
-    target: str
-    before: dict[str, Any]
-    after: dict[str, Any]
-    undone_at: str | None
-
-
 class Journal:
-    """Runs and edits, in order."""
+    """Runs, in order, and settings."""
 
     def __init__(self, database: Database) -> None:
         """Read and write through `database`."""
@@ -80,25 +67,6 @@ class Journal:
         """Where the time of a run went, in the order of the stages."""
         query = "SELECT stage, seconds, items FROM stage_time WHERE run_id = ? ORDER BY rowid"
         return [StageTime(*row) for row in self._db.rows(query, (run_id,))]
-
-    def log_edit(
-        self, who: str, action: str, target: str, *, before: Mapping[str, Any], after: Mapping[str, Any]
-    ) -> int:
-        """Log an act that changed `target` from `before` to `after`. Returns its id."""
-        return self._db.write(
-            "INSERT INTO edit (who, action, target, before, after) VALUES (?,?,?,?,?)",
-            (who, action, target, json.dumps(before), json.dumps(after)),
-        )
-
-    def edits(self) -> list[Edit]:
-        """All edits, oldest first."""
-        rows = self._db.rows(
-            "SELECT id, at, who, action, target, before, after, undone_at FROM edit ORDER BY id"
-        )
-        return [
-            Edit(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]), json.loads(row[6]), row[7])
-            for row in rows
-        ]
 
     def setting(self, key: str) -> str:
         """A value kept with the workspace; empty when it was never set."""

@@ -154,7 +154,56 @@ CREATE TABLE setting (
 
 _NAME_SCORE = "ALTER TABLE name ADD COLUMN score REAL NOT NULL DEFAULT 1.0;"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE)
+_STEERING = """
+ALTER TABLE edit ADD COLUMN what TEXT NOT NULL DEFAULT '';
+ALTER TABLE edit ADD COLUMN regroups TEXT NOT NULL DEFAULT '';
+ALTER TABLE edit ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+UPDATE edit SET settled = 1;
+CREATE TABLE edit_change (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    edit_id INTEGER NOT NULL REFERENCES edit(id),
+    of_undo INTEGER NOT NULL DEFAULT 0,
+    tab TEXT NOT NULL,
+    before TEXT,
+    after TEXT
+);
+CREATE INDEX edit_change_by_edit ON edit_change(edit_id, of_undo);
+CREATE TABLE rule (
+    id INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+);
+CREATE TABLE criterion_source (
+    criterion_id TEXT NOT NULL REFERENCES criterion(id),
+    batch INTEGER NOT NULL,
+    image_id TEXT NOT NULL,
+    PRIMARY KEY (criterion_id, batch, image_id)
+) WITHOUT ROWID;
+CREATE TABLE stage_progress (
+    run_id INTEGER NOT NULL REFERENCES run(id),
+    stage TEXT NOT NULL,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    note TEXT NOT NULL DEFAULT '',
+    started_at REAL NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (run_id, stage)
+);
+CREATE TABLE conversation (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL DEFAULT '',
+    started_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE turn (
+    conversation_id TEXT NOT NULL REFERENCES conversation(id),
+    n INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    body TEXT NOT NULL,
+    at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    PRIMARY KEY (conversation_id, n)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE, _STEERING)
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -169,6 +218,8 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        # A row that INSERT OR REPLACE drops fires its triggers too: the edit log must see it.
+        connection.execute("PRAGMA recursive_triggers=ON")
         _migrate(connection, path)
     except sqlite3.DatabaseError as error:
         connection.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,7 +12,9 @@ from filelock import FileLock, Timeout
 
 from store.answers import Answers
 from store.catalogue import Catalogue
+from store.conversations import Conversations
 from store.database import Database
+from store.edits import Edits
 from store.errors import WorkspaceError
 from store.grouping import Grouping
 from store.journal import Journal
@@ -32,6 +36,8 @@ class Workspace:
         self.grouping = Grouping(self.database)
         self.answers = Answers(self.database)
         self.journal = Journal(self.database)
+        self.edits = Edits(self.database)
+        self.conversations = Conversations(self.database)
         self._lock = FileLock(self.folder / "write.lock", thread_local=False)
 
     @property
@@ -55,6 +61,25 @@ class Workspace:
     def report_folder(self) -> Path:
         """Where the contact sheets are written."""
         return self.folder / "report"
+
+    @property
+    def thumbnail_folder(self) -> Path:
+        """Where small copies of the pictures are kept, made when they are first shown."""
+        folder = self.folder / "thumbs"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @contextmanager
+    def writing(self) -> Iterator[Self]:
+        """Hold the write lock for a block; inside another such block of this object it costs nothing.
+
+        Raises WorkspaceError when another process has it.
+        """
+        self.for_writing()
+        try:
+            yield self
+        finally:
+            self._lock.release()
 
     def for_writing(self) -> Self:
         """Take the write lock, held until `close`. Raises WorkspaceError when another process has it."""

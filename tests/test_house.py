@@ -62,7 +62,7 @@ def test_a_package_is_shipped_typed_and_in_the_layers(package: str) -> None:
 @pytest.mark.parametrize("package", sorted(PACKAGES))
 def test_what_a_package_imports_is_declared(package: str) -> None:
     providers = metadata.packages_distributions()
-    allowed = DECLARED | _named(EXTRAS["parquet"])
+    allowed = DECLARED | _named(EXTRAS["parquet"]) | _named(EXTRAS["app"])
     for module, file in _third_party(ROOT / package).items():
         assert {_normal(name) for name in providers[module]} & allowed, f"{module} in {file.name}"
 

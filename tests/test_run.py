@@ -280,7 +280,7 @@ def test_a_person_vetoes_renames_adds_and_accepts(server: FakeServer, images: Pa
     assert found == {"Motif", "Surroundings", "Dominant colour", "Animal"}
     with Workspace(folder) as workspace:
         assert workspace.grouping.criterion("Weather").status == "vetoed"
-        assert [e.action for e in workspace.journal.edits()].count("veto") == 1
+        assert [e.action for e in workspace.edits.all()].count("veto") == 1
 
 
 def test_what_was_decided_is_not_asked_again(server: FakeServer, images: Path, folder: Path) -> None:

@@ -490,12 +490,3 @@ def test_the_times_of_a_run_are_in_the_order_of_its_stages(workspace: Workspace)
     for stage in stages:
         workspace.journal.add_time(run, stage, 1.0, 1)
     assert [time.stage for time in workspace.journal.times(run)] == stages
-
-
-def test_edits_are_logged_in_order(workspace: Workspace) -> None:
-    journal = workspace.journal
-    first = journal.log_edit("person", "rename", "t1", before={"name": "a"}, after={"name": "ü"})
-    second = journal.log_edit("planner", "veto", "c", before={}, after={"status": "vetoed"})
-    logged = journal.edits()
-    assert [edit.id for edit in logged] == [first, second]
-    assert (logged[0].before, logged[0].after, logged[0].undone_at) == ({"name": "a"}, {"name": "ü"}, None)

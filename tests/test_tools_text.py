@@ -634,7 +634,7 @@ def test_every_act_is_logged_with_what_was_before_and_after(workspace: Workspace
     edit.rename(workspace, "Mood", "Feeling", who="person")
     edit.veto(workspace, "feeling", who="planner")
     edit.accept(workspace, "Feeling", who="person")
-    log = workspace.journal.edits()
+    log = workspace.edits.all()
     assert [(e.action, e.who) for e in log] == [
         ("add", "person"),
         ("rename", "person"),
@@ -667,10 +667,10 @@ def test_another_meaning_drops_names_too_and_nothing_of_other_criteria(
 
 
 def test_adding_the_same_again_changes_nothing(grouped: Workspace) -> None:
-    before = len(grouped.journal.edits())
+    before = len(grouped.edits.all())
     edit.add(grouped, "Subject", who="person", definition=SUBJECT.definition)
     assert held(grouped, "subject") == (1, 1, 3, 1)
-    assert len(grouped.journal.edits()) == before
+    assert len(grouped.edits.all()) == before
 
 
 def test_adding_a_vetoed_criterion_takes_the_veto_back(grouped: Workspace) -> None:

@@ -1,24 +1,27 @@
-"""Edit: what a person does to the criteria. Every act is logged with what was before and after."""
+"""Edit: what a person does to the criteria. Every act is logged, undoable, and holds for later runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 from store.errors import InputError
-from store.records import Criterion, Origin
+from store.records import Criterion, Status
 from store.workspace import Workspace
 from tools.criterion_id import criterion_id
+
+_VERBS: dict[Status, str] = {"accepted": "Accepted", "vetoed": "Vetoed", "proposed": "Set aside"}
 
 
 def accept(workspace: Workspace, name_or_id: str, *, who: str) -> Criterion:
     """Accept a criterion: the next run groups by it."""
-    return _change(workspace, workspace.grouping.criterion(name_or_id), who, "accept", status="accepted")
+    return _set_status(workspace, name_or_id, "accepted", who, "accept")
 
 
 def veto(workspace: Workspace, name_or_id: str, *, who: str) -> Criterion:
     """Veto a criterion: it is not grouped by, and a later discovery does not propose it again."""
-    return _change(workspace, workspace.grouping.criterion(name_or_id), who, "veto", status="vetoed")
+    return _set_status(workspace, name_or_id, "vetoed", who, "veto")
 
 
 def rename(workspace: Workspace, name_or_id: str, new_name: str, *, who: str) -> Criterion:
@@ -28,7 +31,37 @@ def rename(workspace: Workspace, name_or_id: str, new_name: str, *, who: str) ->
     taken = [c for c in workspace.grouping.criteria() if c.name.casefold() == new_name.casefold()]
     if any(c.id != old.id for c in taken):
         raise InputError(f"There is a criterion '{new_name}' already. Choose another name.")
-    return _change(workspace, old, who, "rename", name=new_name)
+    what = f"Renamed the criterion '{old.name}' to '{new_name}'"
+    return _change(workspace, old, who, "rename", what, name=new_name)
+
+
+def merge(
+    workspace: Workspace, name_or_id: str, others: Sequence[str], *, who: str, name: str = ""
+) -> Criterion:
+    """Make several criteria one: the first stays and is accepted, the others point to it.
+
+    What is grouped under the first stays as it is. Raises InputError when fewer than two are named.
+    """
+    kept = workspace.grouping.criterion(name_or_id)
+    gone = list({c.id: c for c in map(workspace.grouping.criterion, others) if c.id != kept.id}.values())
+    if not gone:
+        raise InputError(f"'{kept.name}' can only be merged with another criterion. Name at least two.")
+    values = tuple(dict.fromkeys(value for c in (kept, *gone) for value in c.values))
+    support = max(c.support for c in (kept, *gone))
+    new = replace(kept, status="accepted", merged_into="", values=values[:8], support=support)
+    merged = [replace(c, status="merged", merged_into=kept.id) for c in gone]
+    names = ", ".join(f"'{c.name}'" for c in gone)
+    before = {c.id: asdict(c) for c in (kept, *gone)}
+    with workspace.edits.act(
+        who,
+        "merge",
+        kept.id,
+        f"Merged {names} into the criterion '{kept.name}'",
+        before=before,
+        after={"others": [c.id for c in gone]},
+    ):
+        workspace.grouping.save_criteria([new, *merged])
+    return rename(workspace, kept.id, name, who=who) if name and name != kept.name else new
 
 
 def add(
@@ -42,31 +75,107 @@ def add(
 ) -> Criterion:
     """Take a criterion in the person's words, or change the one of that name; it is accepted at once.
 
-    What the change touches is dropped and nothing else: another definition or guidance drops its descriptions
-    and names, another k only its tree. Raises InputError for an empty name or a k below 2.
+    Of a criterion that is there, what is left empty here stays. What a change touches is put aside and
+    nothing else: see `refine`. Raises InputError for an empty name or a k below 2.
     """
     name = _clean(name)
+    _check_k(name, k)
+    known = [c for c in workspace.grouping.criteria() if c.name.casefold() == name.casefold()]
+    if known:
+        return refine(
+            workspace,
+            known[0].id,
+            who=who,
+            definition=definition or None,
+            guidance=guidance or None,
+            k=k or "as it is",
+        )
+    words = definition or f"Which {name.casefold()} the picture shows."
+    made = Criterion(_free_id(workspace, name), name, words, guidance, k, "user", "accepted")
+    with workspace.edits.act(who, "add", made.id, f"Added the criterion '{name}'", after=asdict(made)):
+        workspace.grouping.save_criteria([made])
+    return made
+
+
+def refine(
+    workspace: Workspace,
+    name_or_id: str,
+    *,
+    who: str,
+    definition: str | None = None,
+    guidance: str | None = None,
+    k: int | Literal["as it is"] | None = "as it is",
+) -> Criterion:
+    """Change what a criterion asks or how many clusters it gets; it is accepted with that.
+
+    None leaves the words as they are, an empty guidance takes it away. What the change touches is put aside
+    and nothing else: other words put aside its descriptions, names and tree, another k only its tree. The
+    next run makes them anew; undo brings the old ones back, as they were. Raises InputError for a k below 2.
+    """
+    old = workspace.grouping.criterion(name_or_id)
+    new = replace(
+        old,
+        definition=old.definition if definition is None else " ".join(definition.split()) or old.definition,
+        guidance=old.guidance if guidance is None else " ".join(guidance.split()),
+        k=old.k if k == "as it is" else k,
+        status="accepted",
+        merged_into="",
+    )
+    _check_k(old.name, new.k)
+    if new == old:
+        return old
+    reworded = (new.definition, new.guidance) != (old.definition, old.guidance)
+    if not reworded and new.k == old.k:
+        return accept(workspace, old.id, who=who)
+    with workspace.edits.act(
+        who,
+        "refine",
+        old.id,
+        f"Refined the criterion '{old.name}': {_difference(old, new)}",
+        before=asdict(old),
+        after=asdict(new),
+        regroups="names" if reworded else "tree",
+    ):
+        workspace.grouping.save_criteria([new])
+        workspace.grouping.forget_grouping(old.id, names=reworded)
+    return new
+
+
+def add_rule(workspace: Workspace, text: str, *, who: str, vetoes: Sequence[str] = ()) -> None:
+    """Keep a rule for every criterion and every later run, and veto the criteria (ids) that go against it."""
+    text = " ".join(text.split())
+    if not text or len(text) > 200:
+        raise InputError(f"'{text[:80]}' is no rule: give one to two hundred characters.")
+    hit = [workspace.grouping.criterion(criterion) for criterion in vetoes]
+    what = f"Set the rule '{text}'" + "".join(f", vetoed '{c.name}'" for c in hit)
+    with workspace.edits.act(who, "add_rule", "", what, after={"rule": text, "vetoes": [c.id for c in hit]}):
+        workspace.grouping.add_rule(text)
+        workspace.grouping.save_criteria([replace(c, status="vetoed") for c in hit])
+
+
+def drop_rule(workspace: Workspace, text: str, *, who: str) -> None:
+    """Take a rule back; what was vetoed by it stays vetoed. Raises InputError when there is no such rule."""
+    known = workspace.grouping.rules()
+    if text not in known:
+        raise InputError(f"There is no rule '{text}'. Rules: {'; '.join(known) or 'none'}.")
+    with workspace.edits.act(who, "drop_rule", "", f"Took back the rule '{text}'", before={"rule": text}):
+        workspace.grouping.drop_rule(text)
+
+
+def _difference(old: Criterion, new: Criterion) -> str:
+    changed = []
+    if new.definition != old.definition:
+        changed.append(f"it now asks '{new.definition}'")
+    if new.guidance != old.guidance:
+        changed.append(f"guidance '{new.guidance}'" if new.guidance else "no guidance")
+    if new.k != old.k:
+        changed.append(f"{new.k} coarse clusters" if new.k else "as many clusters as there are")
+    return ", ".join(changed)
+
+
+def _check_k(name: str, k: int | None) -> None:
     if k is not None and k < 2:
         raise InputError(f"k is {k}; it takes at least 2 clusters to sort by '{name}'.")
-    known = [c for c in workspace.grouping.criteria() if c.name.casefold() == name.casefold()]
-    if not known:
-        origin: Origin = "user"
-        words = definition or f"Which {name.casefold()} the picture shows."
-        made = Criterion(_free_id(workspace, name), name, words, guidance, k, origin, "accepted")
-        workspace.grouping.save_criteria([made])
-        workspace.journal.log_edit(who, "add", made.id, before={}, after=asdict(made))
-        return made
-    old = known[0]
-    new = replace(
-        old, definition=definition or old.definition, guidance=guidance or old.guidance, k=k or old.k
-    )
-    if (new.definition, new.guidance) != (old.definition, old.guidance):
-        workspace.grouping.forget_grouping(old.id, names=True)
-    elif new.k != old.k:
-        workspace.grouping.forget_grouping(old.id, names=False)
-    if new == old and old.status == "accepted":
-        return old
-    return _change(workspace, old, who, "refine", **{**asdict(new), "status": "accepted"})
 
 
 def _free_id(workspace: Workspace, name: str) -> str:
@@ -85,8 +194,18 @@ def _clean(name: str) -> str:
     return words
 
 
-def _change(workspace: Workspace, old: Criterion, who: str, action: str, **fields: Any) -> Criterion:
+def _set_status(workspace: Workspace, name_or_id: str, status: Status, who: str, action: str) -> Criterion:
+    old = workspace.grouping.criterion(name_or_id)
+    if old.status == status:
+        return old
+    what = f"{_VERBS[status]} the criterion '{old.name}'"
+    return _change(workspace, old, who, action, what, status=status, merged_into="")
+
+
+def _change(
+    workspace: Workspace, old: Criterion, who: str, action: str, what: str, **fields: Any
+) -> Criterion:
     new = replace(old, **fields)
-    workspace.grouping.save_criteria([new])
-    workspace.journal.log_edit(who, action, old.id, before=asdict(old), after=asdict(new))
+    with workspace.edits.act(who, action, old.id, what, before=asdict(old), after=asdict(new)):
+        workspace.grouping.save_criteria([new])
     return new

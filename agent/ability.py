@@ -1,0 +1,91 @@
+"""An ability: one thing that the planner can do, with the form of its arguments and what it takes.
+
+The arguments are pydantic models. A field that refers to something of the workspace is a plain string with a
+marker; `narrowed` turns it into a closed choice of the names that are there, for models that decode under a
+schema, and `agent.names` finds what a name means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import Field, create_model
+
+from agent.desk import Desk
+from agent.outcome import Focus, Outcome
+from tools.ask import Schema
+from tools.estimate import Estimate
+
+Effect = Literal["look", "edit", "work"]
+Kind = Literal["criterion", "cluster"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refers:
+    """Marks an argument that names something of the workspace."""
+
+    kind: Kind
+
+
+CriterionName = Annotated[str, Refers("criterion")]
+"""A criterion's name; empty for the one that the conversation is about."""
+ClusterName = Annotated[str, Refers("cluster")]
+"""A cluster's label as `agent.names` makes it; empty for the one that the conversation is about."""
+
+
+class Arguments(Schema):
+    """The base of every ability's arguments; each field has a description, for the model."""
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+def nothing(desk: Desk, args: Arguments, focus: Focus) -> Estimate:
+    """The estimate of an act that asks no model."""
+    return Estimate()
+
+
+@dataclass(frozen=True)
+class Ability(Generic[A]):
+    """One thing that the planner can do."""
+
+    name: str
+    """A verb and its object, `rename_cluster`."""
+    about: str
+    """One sentence for the model: what it does and when to use it."""
+    arguments: type[A]
+    effect: Effect
+    """`look` changes nothing; `edit` is logged and undoable; `work` asks models or writes files."""
+    act: Callable[[Desk, A, Focus], Awaitable[Outcome]]
+    """Raises an XclusterError when the arguments mean nothing in this workspace."""
+    cost: Callable[[Desk, A, Focus], Estimate] = nothing
+    """What it takes in model calls, before it is done. Raises as `act` does."""
+    always_ask: bool = False
+    """Ask the person first whatever it costs: it puts aside or overwrites something."""
+    plan: Callable[[Desk, A, Focus], str] = lambda desk, args, focus: ""
+    """What it is about to do, one sentence for the person who is asked: 'Group 92 images anew by ...'."""
+
+
+def narrowed(arguments: type[A], offered: Mapping[Kind, Sequence[str]]) -> type[A]:
+    """The same arguments, where each name is one of those on offer, or empty for the one in focus."""
+    fields: dict[str, Any] = {}
+    for name, field in arguments.model_fields.items():
+        marker = next((m for m in field.metadata if isinstance(m, Refers)), None)
+        inner = _marker_of_items(field.annotation)
+        if marker is not None:
+            one: Any = Literal[("", *offered[marker.kind])]
+            fields[name] = (one, Field(default=field.default, description=field.description))
+        elif inner is not None and offered[inner.kind]:
+            many: Any = list[Literal[tuple(offered[inner.kind])]]  # type: ignore[misc]
+            fields[name] = (many, Field(max_length=6, description=field.description))
+    return create_model(arguments.__name__, __base__=arguments, **fields)
+
+
+def _marker_of_items(annotation: Any) -> Refers | None:
+    for part in getattr(annotation, "__args__", ()):
+        for marker in getattr(part, "__metadata__", ()):
+            if isinstance(marker, Refers):
+                return marker
+    return None

@@ -1,0 +1,219 @@
+"""The edit log: what people changed, each act whole, undoable, and kept.
+
+While an act is under way, triggers write down every row that it changes, before and after (the technique of
+https://www.sqlite.org/undoredo.html). So undo needs to know nothing of what an act did, and whoever adds a
+new kind of act gets undo and redo for it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
+
+from store.database import Database, Row
+
+_TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "criterion": (
+        ("id",),
+        (
+            *("position", "id", "name", "definition", "guidance", "k", "origin"),
+            *("status", "merged_into", "likely", "support"),
+        ),
+    ),
+    "rule": (("id",), ("id", "text")),
+    "cluster": (("id",), ("position", "id", "criterion_id", "level", "name", "parent_id", "names")),
+    "description": (
+        ("criterion_id", "image_id"),
+        ("criterion_id", "image_id", "text", "unclear", "model"),
+    ),
+    "name": (
+        ("criterion_id", "image_id"),
+        ("criterion_id", "image_id", "text", "unclear", "model", "score"),
+    ),
+    "assignment": (
+        ("criterion_id", "image_id"),
+        ("criterion_id", "image_id", "cluster_id", "confidence", "how", "unclear"),
+    ),
+}
+"""What acts may change, with the key and the columns of each."""
+Regroups = Literal["", "tree", "names"]
+_PUT_ASIDE: dict[str, tuple[str, ...]] = {
+    "": (),
+    "tree": ("assignment", "cluster"),
+    "names": ("assignment", "cluster", "name", "description"),
+}
+_EDIT = "id, at, who, action, target, before, after, undone_at, what, regroups, settled"
+
+
+class Edit(NamedTuple):
+    """One logged act of a person, or of the planner on a person's word."""
+
+    id: int
+    at: str
+    """UTC."""
+    who: str
+    """`person`, `chat` (the planner), or the flag that stood for a person's word."""
+    action: str
+    """The verb of the tool: `veto`, `rename_cluster`, ..."""
+    target: str
+    """The id of the criterion that it is about; empty for a rule."""
+    before: dict[str, Any]
+    after: dict[str, Any]
+    """What it was, and what it became."""
+    undone_at: str | None
+    what: str
+    """One sentence in the past tense."""
+    regroups: Regroups
+    """What of the target's grouping the act put aside: nothing, the tree, or names and tree."""
+    settled: bool
+    """Cannot be undone any more: what it changed was made anew since."""
+
+
+class Edits:
+    """Acts, in order; the last one that stands can be undone, the last one undone can be redone."""
+
+    def __init__(self, database: Database) -> None:
+        """Read and write through `database`."""
+        self._db = database
+
+    @contextmanager
+    def act(
+        self,
+        who: str,
+        action: str,
+        target: str,
+        what: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        regroups: Regroups = "",
+    ) -> Iterator[int]:
+        """What the block writes is one undoable act, durable with its log entry or not at all.
+
+        The block gets the edit's id and must not wait for anything, least of all for a model.
+        """
+        values = (who, action, target, json.dumps(before or {}), json.dumps(after or {}), what, regroups)
+        with self._db.transaction() as connection:
+            done = connection.execute(
+                "INSERT INTO edit (who, action, target, before, after, what, regroups)"
+                " VALUES (?,?,?,?,?,?,?)",
+                values,
+            )
+            edit_id = int(done.lastrowid or 0)
+            with _written_down(connection, edit_id, of_undo=False):
+                yield edit_id
+
+    def all(self) -> list[Edit]:
+        """All edits, oldest first."""
+        return [_edit(row) for row in self._db.rows(f"SELECT {_EDIT} FROM edit ORDER BY id")]
+
+    def standing(self, criterion_id: str) -> list[Edit]:
+        """The edits about a criterion that were not undone, oldest first."""
+        return [e for e in self.all() if e.target == criterion_id and e.undone_at is None]
+
+    def settle(self, criterion_id: str) -> None:
+        """Say that the grouping of a criterion was made anew: changes of the old one cannot be undone."""
+        self._db.write("UPDATE edit SET settled = 1 WHERE target = ? AND undone_at IS NULL", (criterion_id,))
+
+    def undoable(self) -> Edit | None:
+        """The edit that `undo` would take back."""
+        row = self._db.one(
+            f"SELECT {_EDIT} FROM edit WHERE undone_at IS NULL AND NOT settled ORDER BY id DESC LIMIT 1"
+        )
+        return _edit(row) if row else None
+
+    def redoable(self) -> Edit | None:
+        """The edit that `redo` would do again; a new act after an undo ends that."""
+        row = self._db.one(
+            f"SELECT {_EDIT} FROM edit WHERE undone_at IS NOT NULL AND NOT settled"
+            " AND id > (SELECT COALESCE(MAX(id), 0) FROM edit WHERE undone_at IS NULL) ORDER BY id LIMIT 1"
+        )
+        return _edit(row) if row else None
+
+    def undo(self) -> Edit | None:
+        """Take back the last act that stands. Returns it, or None when there is none."""
+        edit = self.undoable()
+        if edit is not None:
+            self._turn_back(edit, of_undo=False)
+        return edit
+
+    def redo(self) -> Edit | None:
+        """Do the last undone act again. Returns it, or None when there is none."""
+        edit = self.redoable()
+        if edit is not None:
+            self._turn_back(edit, of_undo=True)
+        return edit
+
+    def _turn_back(self, edit: Edit, *, of_undo: bool) -> None:
+        """Invert the rows that the act (or its undo) changed, and write down what that changes."""
+        with self._db.transaction() as connection:
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+            changes = connection.execute(
+                "SELECT tab, before, after FROM edit_change WHERE edit_id = ? AND of_undo = ?"
+                " ORDER BY seq DESC",
+                (edit.id, of_undo),
+            ).fetchall()
+            connection.execute("DELETE FROM edit_change WHERE edit_id = ?", (edit.id,))
+            with _written_down(connection, edit.id, of_undo=not of_undo):
+                for table in _PUT_ASIDE[edit.regroups]:
+                    connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (edit.target,))
+                for table, before, after in changes:
+                    _invert(connection, table, before, after)
+                # A run may have filled clusters that are gone now: those images are placed again.
+                connection.execute(
+                    "DELETE FROM assignment WHERE cluster_id != ''"
+                    " AND NOT EXISTS (SELECT 1 FROM cluster c WHERE c.id = cluster_id)"
+                )
+            when = "NULL" if of_undo else "CURRENT_TIMESTAMP"
+            connection.execute(f"UPDATE edit SET undone_at = {when} WHERE id = ?", (edit.id,))
+
+
+@contextmanager
+def _written_down(connection: sqlite3.Connection, edit_id: int, *, of_undo: bool) -> Iterator[None]:
+    """Have every change of the block written to `edit_change`."""
+    for table, (_, columns) in _TABLES.items():
+        old, new = (f"json_array({', '.join(f'{side}.{c}' for c in columns)})" for side in ("OLD", "NEW"))
+        for event, before, after in (("INSERT", "NULL", new), ("UPDATE", old, new), ("DELETE", old, "NULL")):
+            connection.execute(
+                f"CREATE TEMP TRIGGER written_{table}_{event} AFTER {event} ON main.{table} BEGIN"
+                " INSERT INTO edit_change (edit_id, of_undo, tab, before, after)"
+                f" VALUES ({edit_id}, {int(of_undo)}, '{table}', {before}, {after}); END"
+            )
+    try:
+        yield
+    finally:
+        for table in _TABLES:
+            for event in ("INSERT", "UPDATE", "DELETE"):
+                connection.execute(f"DROP TRIGGER IF EXISTS written_{table}_{event}")
+
+
+def _invert(connection: sqlite3.Connection, table: str, before: str | None, after: str | None) -> None:
+    key, columns = _TABLES[table]
+    if after is not None:
+        values = dict(zip(columns, json.loads(after), strict=True))
+        where = " AND ".join(f"{column} = ?" for column in key)
+        connection.execute(f"DELETE FROM {table} WHERE {where}", [values[column] for column in key])
+    if before is not None:
+        marks = ",".join("?" * len(columns))
+        statement = f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+        connection.execute(statement, json.loads(before))
+
+
+def _edit(row: Row) -> Edit:
+    edit_id, at, who, action, target, before, after, undone_at, what, regroups, settled = row
+    return Edit(
+        edit_id,
+        at,
+        who,
+        action,
+        target,
+        json.loads(before),
+        json.loads(after),
+        undone_at,
+        what,
+        regroups,
+        bool(settled),
+    )
