@@ -16,7 +16,7 @@ QUIETLY_AGAIN = $(if $(wildcard $@),--quiet)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check style unit env fetch vllm-env test-vllm clean
+.PHONY: help demo test check style unit env fetch browser vllm-env test-vllm clean
 
 help: ## List the targets
 	@echo "xcluster: organise an image collection with natural language"
@@ -34,6 +34,7 @@ demo: $(VENV)/.demo-ready ## Run the main job on real photographs with real mode
 	@echo "== The main job; interrupt it whenever you like, the next run goes on from there"
 	@$(BIN)/xcluster run demo/photos --workspace demo/photos.xcluster --yes
 	@echo
+	@echo "Explore and steer it:    $(BIN)/xcluster ui demo/photos.xcluster"
 	@echo "Open the contact sheet:  demo/photos.xcluster/report/index.html, in any browser"
 	@echo "Run it again, quickly:   make demo"
 	@echo "Name a criterion:        $(BIN)/xcluster run demo/photos --criterion Setting"
@@ -66,6 +67,17 @@ env: $(VENV)/.test-ready ## Make the environment for tests, no more
 fetch: $(VENV)/.demo-ready ## Get the embedded models' files (1.1 GB, once)
 	@echo "== Model files: 1.1 GB the first time, kept in your cache folder for all workspaces"
 	@$(BIN)/xcluster fetch
+
+browser: ## Install Debian's Chromium for the tests of the app, where this is allowed
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then \
+		echo "== Chromium is there"; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "== Installing Chromium"; \
+		apt-get install -y --no-install-recommends chromium; \
+	else \
+		echo "There is no Chromium. On Debian: sudo apt-get install chromium; elsewhere, put a 'chromium' on the" >&2; \
+		echo "PATH. Without it the tests marked 'browser' are skipped." >&2; exit 1; \
+	fi
 
 vllm-env: $(VENV)/.test-ready ## Make the separate environment of the vLLM tests (2.5 GB; Linux, Python 3.11)
 	@echo "== The environment of the vLLM tests, in .venv-vllm"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 
 from agent.desk import Desk
 from agent.outcome import Focus, Outcome
@@ -64,28 +65,30 @@ class Ability(Generic[A]):
     """What it takes in model calls, before it is done. Raises as `act` does."""
     always_ask: bool = False
     """Ask the person first whatever it costs: it puts aside or overwrites something."""
+    ask_when: Callable[[Desk, A, Focus], bool] = lambda desk, args, focus: False
+    """Ask the person first in this case: a file would be overwritten."""
     plan: Callable[[Desk, A, Focus], str] = lambda desk, args, focus: ""
     """What it is about to do, one sentence for the person who is asked: 'Group 92 images anew by ...'."""
+    shows: Callable[[Desk, A, Focus], tuple[str, ...]] = lambda desk, args, focus: ()
+    """Ids of the images that it is about to change, to be shown to the person who is asked."""
 
 
 def narrowed(arguments: type[A], offered: Mapping[Kind, Sequence[str]]) -> type[A]:
     """The same arguments, where each name is one of those on offer, or empty for the one in focus."""
     fields: dict[str, Any] = {}
     for name, field in arguments.model_fields.items():
-        marker = next((m for m in field.metadata if isinstance(m, Refers)), None)
-        inner = _marker_of_items(field.annotation)
-        if marker is not None:
-            one: Any = Literal[("", *offered[marker.kind])]
-            fields[name] = (one, Field(default=field.default, description=field.description))
-        elif inner is not None and offered[inner.kind]:
-            many: Any = list[Literal[tuple(offered[inner.kind])]]  # type: ignore[misc]
-            fields[name] = (many, Field(max_length=6, description=field.description))
+        one, many = refers_to(field)
+        if one is not None:
+            choice: Any = Literal[("", *offered[one.kind])]
+            fields[name] = (choice, Field(default=field.default, description=field.description))
+        elif many is not None and offered[many.kind]:
+            choices: Any = list[Literal[tuple(offered[many.kind])]]  # type: ignore[misc]
+            fields[name] = (choices, Field(max_length=12, description=field.description))
     return create_model(arguments.__name__, __base__=arguments, **fields)
 
 
-def _marker_of_items(annotation: Any) -> Refers | None:
-    for part in getattr(annotation, "__args__", ()):
-        for marker in getattr(part, "__metadata__", ()):
-            if isinstance(marker, Refers):
-                return marker
-    return None
+def refers_to(field: FieldInfo) -> tuple[Refers | None, Refers | None]:
+    """What a field names: (one thing, a list of things); None where it does not."""
+    one = next((m for m in field.metadata if isinstance(m, Refers)), None)
+    inner = [getattr(part, "__metadata__", ()) for part in getattr(field.annotation, "__args__", ())]
+    return one, next((m for marks in inner for m in marks if isinstance(m, Refers)), None)

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from graphs.pause import Pause
 from models.vectors import TextEmbedder
 from store.memory import CaptionMemory
-from store.records import Tag
+from store.records import Criterion, Tag
 from store.workspace import Workspace
 from tools.ask import Asker
 from tools.caption import ImageTagger
+from tools.rules import with_rules
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,14 @@ class StageClock:
         return seconds
 
 
+@dataclass
+class Tally:
+    """How much of one part of a stage is done; parts that run side by side are added up."""
+
+    done: int = 0
+    total: int = 0
+
+
 @dataclass(frozen=True)
 class Context:
     """The workspace, the models and the options of a run."""
@@ -83,7 +93,16 @@ class Context:
     taggers: Taggers | None
     options: Options = Options()
     run_id: int = 0
+    pause: Pause = field(default_factory=Pause)
+    """The same one that the models wait for, so that a pause holds back every question."""
     clock: StageClock = field(default_factory=StageClock)
+    tallies: dict[str, list[Tally]] = field(default_factory=dict)
+    """Stage to what each of its parts has done in this run."""
+
+    def criterion(self, criterion_id: str) -> Criterion:
+        """The criterion as models are to read it: with the rules of the collection."""
+        grouping = self.workspace.grouping
+        return with_rules(grouping.criterion(criterion_id), grouping.rules())
 
     @property
     def vision_name(self) -> str:

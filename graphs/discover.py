@@ -5,51 +5,45 @@ START -> propose -> review -> END. With criteria that the person named, both pas
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
-from graphs.context import Context, Options
+from graphs.candidates import Found, find_candidates
+from graphs.context import Context
 from graphs.progress import stage
 from graphs.state import OrganiseState, Review
-from graphs.tag_fields import fields_to_sort_by
-from store.errors import MissingStep
+from store.errors import InputError, MissingStep
 from store.records import Criterion
 from store.workspace import Workspace
 from tools import edit
-from tools.merge_criteria import merge_criteria
-from tools.propose_criteria import propose_criteria
-from tools.propose_from_tags import FieldValues, propose_from_tags
-
-_CAPTION_CHARS = 600
-"""Of a caption that is longer, the proposer sees the beginning."""
+from tools.merge_criteria import merge_criteria, strongest
+from tools.propose_criteria import Candidate, answering
+from tools.rules import against
 
 
 async def propose(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
     """Ask for criteria, merge them with those of the workspace, and store the new ones as proposed."""
-    context = runtime.context
-    grouping = context.workspace.grouping
-    known = grouping.criteria()
-    if state["wishes"] or (any(c.status != "vetoed" for c in known) and not state["rediscover"]):
+    workspace = runtime.context.workspace
+    known = workspace.grouping.criteria()
+    if not _to_propose(state, known):
         return {}
-    fields = fields_to_sort_by(context)
-    candidates = await _candidates(runtime, fields)
-    with stage(runtime, "merge", len(candidates)) as current:
-        most = context.options.max_criteria
-        new = await merge_criteria(
-            candidates,
-            known,
-            context.text,
-            context.embedder,
-            keep=most,
-            differ=bool(fields),
-            on_answer=current.step,
+    await runtime.context.pause.passed()
+    found = await find_candidates(runtime, state["hint"])
+    new = await _new_ones(runtime, found, known, state["hint"])
+    with workspace.database.transaction():
+        workspace.grouping.save_criteria([candidate.criterion for candidate in new])
+        for candidate in new:
+            batches = [(number, found.sources[number]) for number in sorted(candidate.batches)]
+            workspace.grouping.add_sources(candidate.criterion.id, batches)
+    if not new and state["hint"]:
+        names = ", ".join(c.name for c in known) or "none"
+        raise MissingStep(
+            f"Nothing new was found about '{state['hint']}' beside the criteria that were decided on before "
+            f"({names}). Ask in other words, or name a criterion yourself."
         )
-        current.step(len(candidates) - current.done)
-    grouping.save_criteria(new)
     if not new and not known:
         raise MissingStep(
             "The model proposed no criterion for these captions. Name one with --criterion, or use a larger "
@@ -58,36 +52,37 @@ async def propose(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, 
     return {}
 
 
-async def _candidates(runtime: Runtime[Context], fields: Sequence[FieldValues]) -> list[Criterion]:
-    """From the fields of the tags when the taggers saw the images; from captions otherwise."""
+def _to_propose(state: OrganiseState, known: Sequence[Criterion]) -> bool:
+    if state["wishes"]:
+        return False
+    if state["rediscover"] or state["hint"]:
+        return True
+    return not state["only"] and all(c.status == "vetoed" for c in known)
+
+
+async def _new_ones(
+    runtime: Runtime[Context], found: Found, known: Sequence[Criterion], hint: str
+) -> list[Candidate]:
+    """The candidates that are new, joined, and not against a rule: those about the hint first."""
     context = runtime.context
-    if fields:
-        with stage(runtime, "propose", 1) as current:
-            found = await propose_from_tags(fields, context.text, count=context.options.max_criteria)
-            current.step()
-        return found
-    batches = _batches(context.workspace, context.options)
-    with stage(runtime, "propose", len(batches)) as current:
-        return await propose_criteria(batches, context.text, on_answer=current.step)
-
-
-def _batches(workspace: Workspace, options: Options) -> list[list[str]]:
-    """Distinct captions, shuffled and cut into batches; a small collection is shuffled anew for each."""
-    captions = workspace.catalogue.captions(workspace.catalogue.captioned_ids())
-    texts = sorted({c.text[:_CAPTION_CHARS] for c in captions.values() if c.text})
-    if not texts:
-        raise MissingStep("There are no captions to find criteria in. Run `xcluster run FOLDER` first.")
-    chance = random.Random(options.seed)
-    chance.shuffle(texts)
-    longest = max(len(text) for text in texts)
-    size = max(2, min(options.propose_batch, options.propose_chars // longest))
-    count = options.propose_batches
-    if len(texts) <= size:
-        return [chance.sample(texts, len(texts)) for _ in range(min(count, max(1, len(texts) // 3)))]
-    pool = list(texts)
-    while len(pool) < size * count:
-        pool += chance.sample(texts, len(texts))
-    return [list(dict.fromkeys(pool[n * size : (n + 1) * size])) for n in range(count)]
+    rules, most = context.workspace.grouping.rules(), context.options.max_criteria
+    with stage(runtime, "merge", len(found.candidates)) as current:
+        merged = await merge_criteria(
+            found.candidates,
+            known,
+            context.text,
+            context.embedder,
+            differ=found.from_tags,
+            on_answer=current.step,
+        )
+        about = [c.criterion for c in merged]
+        if hint and not found.from_tags:
+            about = await answering(hint, about, context.text)
+        wanted = {criterion.id for criterion in about} if hint else set()
+        best = strongest(merged, 2 * most if rules else most, wanted=wanted)
+        forbidden = await against(rules, [c.criterion for c in best], context.text)
+        current.step(len(found.candidates) - current.done)
+    return [c for c in best if c.criterion not in forbidden][:most]
 
 
 async def review(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -95,18 +90,38 @@ async def review(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, o
     workspace = runtime.context.workspace
     if state["wishes"]:
         return {"criteria": [edit.add(workspace, who="person", **wish).id for wish in state["wishes"]]}
+    if state["only"]:
+        return {"criteria": _accepted(workspace, state["only"])}
+    if state["review"] != "leave":
+        _decide(state, workspace)
+    accepted = workspace.grouping.criteria("accepted")
+    if accepted:
+        return {"criteria": [criterion.id for criterion in accepted]}
+    if workspace.grouping.criteria("proposed"):
+        raise MissingStep("No criterion is accepted yet, so there is nothing to group by. Accept one first.")
+    raise MissingStep("No criterion is accepted. Run again with --rediscover, or name one with --criterion.")
+
+
+def _accepted(workspace: Workspace, wanted: Sequence[str]) -> list[str]:
+    criteria = [workspace.grouping.criterion(criterion_id) for criterion_id in wanted]
+    for criterion in criteria:
+        if criterion.status != "accepted":
+            raise InputError(
+                f"The criterion '{criterion.name}' is {criterion.status}, so nothing is grouped by it. "
+                "Accept it first."
+            )
+    return [criterion.id for criterion in criteria]
+
+
+def _decide(state: OrganiseState, workspace: Workspace) -> None:
+    """Ask the person about the proposed criteria, unless all are to be taken; the rest is accepted."""
     proposed = workspace.grouping.criteria("proposed")
-    if proposed and not state["accept_all"]:
+    asked = state["review"] == "ask"
+    if proposed and asked:
         answer = interrupt({"criteria": [asdict(c) for c in proposed]}, response_schema=Review)
         _apply(workspace, Review.model_validate(answer), proposed)
     for criterion in workspace.grouping.criteria("proposed"):
-        edit.accept(workspace, criterion.id, who="person" if not state["accept_all"] else "--yes")
-    accepted = workspace.grouping.criteria("accepted")
-    if not accepted:
-        raise MissingStep(
-            "No criterion is accepted. Run again with --rediscover, or name one with --criterion."
-        )
-    return {"criteria": [criterion.id for criterion in accepted]}
+        edit.accept(workspace, criterion.id, who="person" if asked else "--yes")
 
 
 def _apply(workspace: Workspace, review: Review, proposed: Sequence[Criterion]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,14 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.types import Command
 
-from graphs.context import Context
+from graphs.context import Context, StageClock
 from graphs.organise import builder
 from graphs.state import OrganiseState, Review
+from store.journal import Journal
 from store.records import Progress
 
+_REPORT_EVERY_S = 0.5
+"""Often enough for somebody who watches from another process, rarely enough to cost nothing."""
 OnReview = Callable[[dict[str, Any]], Awaitable[Review]]
 
 
@@ -28,23 +32,56 @@ async def organise(
 ) -> int:
     """Run the whole graph over the workspace and return the run's id.
 
-    The run is booked as `finished` last of all, as `stopped` when it is cancelled, as `failed` on any error,
-    which is raised on. Whatever was answered by then is stored.
+    Where each stage stands is kept in the journal too, for other processes. The run is booked as `finished`
+    last of all, as `stopped` when it is cancelled, as `failed` on any error, which is raised on. Whatever was
+    answered by then is stored.
     """
     workspace = context.workspace
     workspace.catalogue.clear_failures()
     run_id = workspace.journal.start_run(dict(state))
     workspace.answers.run_id = run_id
+    own = replace(context, run_id=run_id, clock=StageClock(), tallies={})
     try:
-        await _stream(replace(context, run_id=run_id), state, run_id, on_progress, on_review)
+        async with _kept(workspace.journal, run_id) as keep:
+
+            def show(step: Progress) -> None:
+                keep(step)
+                on_progress(step)
+
+            await _stream(own, state, run_id, show, on_review)
     except (asyncio.CancelledError, KeyboardInterrupt):
         workspace.journal.finish_run(run_id, "stopped")
         raise
     except BaseException:
         workspace.journal.finish_run(run_id, "failed")
         raise
+    finally:
+        workspace.answers.run_id = None
     workspace.journal.finish_run(run_id, "finished")
     return run_id
+
+
+@asynccontextmanager
+async def _kept(journal: Journal, run_id: int) -> AsyncIterator[Callable[[Progress], None]]:
+    """Takes progress as fast as it comes, and stores the last of each stage now and then, and at the end."""
+    latest: dict[str, Progress] = {}
+
+    def store() -> None:
+        if latest:
+            journal.report(run_id, *latest.values())
+            latest.clear()
+
+    async def store_often() -> None:
+        while True:
+            await asyncio.sleep(_REPORT_EVERY_S)
+            store()
+
+    ticking = asyncio.create_task(store_often())
+    try:
+        yield lambda step: latest.update({step.stage: step})
+    finally:
+        ticking.cancel()
+        store()
 
 
 async def _stream(

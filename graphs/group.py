@@ -15,21 +15,30 @@ from graphs.tag_fields import answering_fields, tagged_images
 from store.records import Cluster, Criterion
 from tools.assign import assign
 from tools.build_hierarchy import build_hierarchy
+from tools.carry_over import carry_over, settle_lost
+from tools.estimate import tree_calls
 from tools.tag_tree import tag_tree
 
 
 async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:
     """Build the tree, unless the criterion has one; new names join an existing tree in `place`."""
     context, grouping = runtime.context, runtime.context.workspace.grouping
-    criterion = grouping.criterion(state["criterion_id"])
+    criterion = context.criterion(state["criterion_id"])
     if grouping.clusters(criterion.id):
         return {}
     counts = grouping.name_counts(criterion.id)
     with stage(runtime, "hierarchy") as current:
-        clusters = await _tree_of_tags(context, criterion) or await build_hierarchy(
-            criterion, counts, context.text, context.embedder, on_answer=current.step
-        )
-        grouping.replace_clusters(criterion.id, clusters)
+        clusters = await _tree_of_tags(context, criterion)
+        if not clusters:
+            current.expect(tree_calls(len(counts), criterion.k))
+            clusters = await build_hierarchy(
+                criterion, counts, context.text, context.embedder, on_answer=current.step
+            )
+            current.expect(current.done)
+        with context.workspace.database.transaction():
+            grouping.replace_clusters(criterion.id, clusters)
+            settle_lost(context.workspace, criterion.id)
+            carry_over(context.workspace, criterion.id)
     return {}
 
 
@@ -44,11 +53,12 @@ async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]
 async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:
     """Assign the images that have no assignment yet, chunk by chunk."""
     context, grouping = runtime.context, runtime.context.workspace.grouping
-    criterion = grouping.criterion(state["criterion_id"])
+    criterion = context.criterion(state["criterion_id"])
     clusters = grouping.clusters(criterion.id)
     ids = grouping.missing_ids("assignment", criterion.id)
     with stage(runtime, "assign", len(ids)) as current:
         for start in range(0, len(ids), 500):
+            await context.pause.passed()
             part = ids[start : start + 500]
             names = grouping.names(criterion.id, part)
             descriptions = grouping.descriptions(criterion.id, part)

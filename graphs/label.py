@@ -27,7 +27,7 @@ _FAILED = "failed: "
 async def describe_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
     """Describe each captioned image under each criterion."""
     context, grouping = runtime.context, runtime.context.workspace.grouping
-    criteria = [grouping.criterion(criterion_id) for criterion_id in state["criteria"]]
+    criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
     for criterion in criteria:
         grouping.drop_failed(criterion.id, _FAILED)
     total = sum(grouping.missing_count("description", c.id) for c in criteria)
@@ -60,6 +60,7 @@ def _chunks(
 async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
     fields: dict[str, str] | None = None
     for ids, asked in _chunks(context, "description", criteria):
+        await context.pause.passed()
         if fields is None:
             fields = await answering_fields(context, criteria)
         captions = context.workspace.catalogue.captions(ids)
@@ -138,11 +139,12 @@ def _keep(context: Context, made: Sequence[Seen | Description]) -> None:
 async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
     """Name each image under each criterion for which its description came without a name."""
     context, grouping = runtime.context, runtime.context.workspace.grouping
-    criteria = [grouping.criterion(criterion_id) for criterion_id in state["criteria"]]
+    criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
     total = sum(grouping.missing_count("name", c.id) for c in criteria)
     with stage(runtime, "name", total) as current:
         for group in _groups(criteria, one_at_a_time=context.options.one_at_a_time):
             for ids, asked in _chunks(context, "name", group):
+                await context.pause.passed()
                 await _name_chunk(context, ids, asked, current)
     if total:
         context.memory.sync()

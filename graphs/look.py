@@ -16,6 +16,7 @@ from store.errors import InputError, MissingStep, ModelError
 from store.memory_rows import Remembered
 from store.records import Caption
 from tools.caption import caption, caption_with_tags
+from tools.carry_over import settle_lost
 from tools.find_files import walk
 from tools.near_duplicates import group_near_duplicates
 from tools.read_image import load_rgb
@@ -59,10 +60,12 @@ async def caption_images(state: OrganiseState, runtime: Runtime[Context]) -> dic
         # that was paid for is lost: the answers stay, and going back to the old model costs nothing.
         for criterion in context.workspace.grouping.criteria():
             context.workspace.grouping.forget_grouping(criterion.id, names=True)
+            settle_lost(context.workspace, criterion.id)
     total = catalogue.image_count() - catalogue.caption_count()
     with stage(runtime, "caption", total) as current:
         while ids := catalogue.uncaptioned(context.options.chunk, leaders=True):
             for part in _parts(ids, _TAG_CHUNK if context.vision is None else context.options.chunk):
+                await context.pause.passed()
                 await _caption_chunk(context, part, current)
         while ids := catalogue.uncaptioned(1_000, leaders=False):
             _share(context, ids, current)

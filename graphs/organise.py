@@ -1,8 +1,8 @@
 """Organise: the whole way from a folder to named clusters.
 
 START -> scan_files -> caption_images -> propose -> review -> describe_images -> name_images -> (group for
-each criterion, side by side) -> END. Every node asks the store what is missing and fills only that: a run
-that was killed goes on by running it again.
+each criterion, side by side) -> END. A run may end after `propose`. Every node asks the store what is missing
+and fills only that: a run that was killed goes on by running it again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ def each_criterion(state: OrganiseState) -> list[Send]:
     return [Send("group", {"criterion_id": criterion_id}) for criterion_id in state["criteria"]]
 
 
+def after_propose(state: OrganiseState) -> str:
+    """Whether the person wanted no more than proposals."""
+    return END if state["stop_after"] == "propose" else "review"
+
+
 builder = StateGraph(OrganiseState, context_schema=Context)
 builder.add_node(scan_files)
 builder.add_node(caption_images)
@@ -34,7 +39,7 @@ builder.add_node("group", group.builder.compile())
 builder.add_edge(START, "scan_files")
 builder.add_edge("scan_files", "caption_images")
 builder.add_edge("caption_images", "propose")
-builder.add_edge("propose", "review")
+builder.add_conditional_edges("propose", after_propose, ["review", END])
 builder.add_edge("review", "describe_images")
 builder.add_edge("describe_images", "name_images")
 builder.add_conditional_edges("name_images", each_criterion, ["group"])

@@ -8,34 +8,47 @@ from dataclasses import asdict
 
 from langgraph.runtime import Runtime
 
-from graphs.context import Context
+from graphs.context import Context, Tally
 from store.records import Progress
 
 
 class Stage:
-    """One stage under way: counts what is done, says so, and books its time when it ends, however it ends."""
+    """One part of a stage under way: counts what is done, and says where the whole stage stands."""
 
     def __init__(self, runtime: Runtime[Context], name: str, total: int) -> None:
-        """Announce the stage; `total` may grow later."""
+        """Announce it; `total` may grow later."""
         self._runtime = runtime
+        self._own = Tally(total=total)
+        self._all = runtime.context.tallies.setdefault(name, [])
+        self._all.append(self._own)
         self.name = name
-        self.total = total
-        self.done = 0
         self.say()
+
+    @property
+    def done(self) -> int:
+        """How many of this part are done."""
+        return self._own.done
 
     def step(self, count: int = 1, note: str = "") -> None:
         """Say that `count` more are done."""
-        self.done += count
+        self._own.done += count
         self.say(note)
 
+    def expect(self, total: int) -> None:
+        """Say how many there are in this part, as far as it can be known."""
+        self._own.total = total
+        self.say()
+
     def say(self, note: str = "") -> None:
-        """Send where the stage stands."""
-        self.report(Progress(self.name, self.done, max(self.total, self.done), note))
+        """Send where the stage stands: the sum of all parts that ran or run in this run."""
+        done = sum(tally.done for tally in self._all)
+        total = sum(max(tally.total, tally.done) for tally in self._all)
+        self._runtime.stream_writer(asdict(Progress(self.name, done, total, note)))
 
     def report(self, progress: Progress) -> None:
         """Send a progress that somebody else counted."""
-        self.done, self.total = progress.done, progress.total
-        self._runtime.stream_writer(asdict(progress))
+        self._own.done, self._own.total = progress.done, progress.total
+        self.say(progress.note)
 
 
 @contextmanager

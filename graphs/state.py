@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from pydantic import BaseModel, Field
+
+ReviewBy = Literal["ask", "accept", "leave"]
+"""`ask` the person about what is proposed, `accept` it all, or `leave` it as proposed and group by what is
+accepted already."""
 
 
 class Wish(TypedDict):
@@ -23,10 +27,16 @@ class OrganiseState(TypedDict):
     """Folders, files and lists to scan; empty to work on what the workspace has."""
     wishes: list[Wish]
     """Criteria that the person named; with any, discovery is skipped (IC|TC's way)."""
-    accept_all: bool
-    """Take what is proposed without a review."""
+    review: ReviewBy
+    """What becomes of what is proposed."""
     rediscover: bool
     """Propose again although there are criteria."""
+    hint: str
+    """What the proposer is to look for, in the person's words; with one, criteria are proposed again."""
+    only: list[str]
+    """Ids of the accepted criteria to group by; empty for all of them. With any, nothing is reviewed."""
+    stop_after: Literal["", "propose"]
+    """`propose`: end there; what was proposed waits for the person."""
     criteria: list[str]
     """Ids of the criteria to group by, once they are decided."""
 

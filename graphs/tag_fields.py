@@ -10,14 +10,19 @@ from tools.describe import choose_field
 from tools.propose_from_tags import FieldValues, field_of, telling_fields
 
 
-def tagged_images(context: Context) -> list[tuple[Tag, ...]]:
-    """The tags of all images; empty when a vision model looks, or most captions are not the taggers'."""
+def tags_of_images(context: Context) -> dict[str, tuple[Tag, ...]]:
+    """Image id to its tags; empty when a vision model looks, or most captions are not the taggers'."""
     if context.taggers is None:
-        return []
+        return {}
     catalogue = context.workspace.catalogue
-    captions = catalogue.captions(catalogue.captioned_ids()).values()
-    tagged = [caption.tags for caption in captions if caption.tags]
-    return tagged if 2 * len(tagged) >= len(captions) else []
+    captions = catalogue.captions(catalogue.captioned_ids())
+    tagged = {image_id: caption.tags for image_id, caption in captions.items() if caption.tags}
+    return tagged if 2 * len(tagged) >= len(captions) else {}
+
+
+def tagged_images(context: Context) -> list[tuple[Tag, ...]]:
+    """The tags of all images, where there are such as `tags_of_images` returns."""
+    return list(tags_of_images(context).values())
 
 
 def fields_to_sort_by(context: Context) -> list[FieldValues]:

@@ -125,7 +125,7 @@ class ChatModel:
                 f"{where} sent no chat completion ({_short(error)}). "
                 "Is the address that of an OpenAI-compatible server (it usually ends in /v1)?"
             ) from error
-        return answer, _usage(answer, time.perf_counter() - start)
+        return answer, usage_of(answer, time.perf_counter() - start)
 
 
 def closed_options(reply: type[BaseModel]) -> tuple[str, ...]:
@@ -227,7 +227,8 @@ def _parse(answer: AIMessage, reply: type[ReplyT]) -> ReplyT:
         raise ValueError("; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors()[:3])) from error
 
 
-def _usage(answer: AIMessage, seconds: float) -> Usage:
+def usage_of(answer: AIMessage, seconds: float) -> Usage:
+    """What a call cost, as the server told; nothing but the time where it did not."""
     told = answer.usage_metadata
     if told is None:
         return Usage(seconds=seconds)

@@ -37,6 +37,15 @@ class StageUsage(NamedTuple):
     failed: int
 
 
+class ModelUsage(NamedTuple):
+    """What the calls of one model have cost."""
+
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
 def answer_key(*parts: str) -> str:
     """The key of a model answer: the SHA-256 of its parts, in order. The parts cannot run into each other."""
     return hashlib.sha256("\x00".join(f"{len(p)}:{p}" for p in parts).encode()).hexdigest()
@@ -70,8 +79,8 @@ class Answers:
             )
             connection.execute(_BOOK, (self.run_id, stage, model, *_usage(usage), ""))
 
-    def book_failure(self, stage: str, model: str, usage: Usage, error: str) -> None:
-        """Book a call that gave no usable answer."""
+    def book(self, stage: str, model: str, usage: Usage, error: str = "") -> None:
+        """Book a call whose answer is not kept; with `error` one that gave no usable answer."""
         self._db.write(_BOOK, (self.run_id, stage, model, *_usage(usage), error))
 
     def usage(self, run_id: int | None = None) -> list[StageUsage]:
@@ -83,6 +92,15 @@ class Answers:
             values,
         )
         return [StageUsage(*row) for row in rows]
+
+    def usage_by_model(self, run_id: int) -> list[ModelUsage]:
+        """What each model has cost in one run."""
+        rows = self._db.rows(
+            "SELECT model, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens) FROM call"
+            " WHERE run_id = ? GROUP BY model ORDER BY MIN(id)",
+            (run_id,),
+        )
+        return [ModelUsage(*row) for row in rows]
 
     def find_vectors(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
         """Embeddings that are there, by key."""

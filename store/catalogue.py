@@ -14,8 +14,13 @@ from store.records import Caption, Image, ScannedFile, Tag
 _IMAGE = "i.id, i.width, i.height, i.format, i.byte_size, i.phash, i.taken_at"
 _CAPTION = "image_id, text, model, tags, shared_from, imported_as"
 _ADD_CAPTION = f"INSERT OR REPLACE INTO caption ({_CAPTION}) VALUES (?,?,?,?,?,?)"
-LIVE = "(i.format = 'none' OR EXISTS (SELECT 1 FROM file f WHERE f.image_id = i.id))"
-"""An image belongs to the collection while a file holds it, or when it came as a caption without a file."""
+LIVE = "NOT EXISTS (SELECT 1 FROM gone g WHERE g.image_id = i.id)"
+"""An image belongs to the collection while a file holds it, or when it came as a caption without a file.
+
+The table `gone` is kept by triggers of the schema: it lists the others.
+"""
+LIVE_ASSIGNMENT = LIVE.replace("i.id", "a.image_id")
+"""The same of an assignment, without the table of images: so an index can answer alone."""
 
 
 class SkippedFile(NamedTuple):
@@ -65,6 +70,10 @@ class Catalogue:
         gone = [(path,) for (path,) in rows if Path(path) not in seen]
         self._db.write_many("DELETE FROM file WHERE path = ?", gone)
         return len(gone)
+
+    def roots(self) -> list[Path]:
+        """The folders, files and lists that scans were given."""
+        return [Path(row[0]) for row in self._db.rows("SELECT DISTINCT root FROM file ORDER BY root")]
 
     def skipped(self) -> list[SkippedFile]:
         """Files that were not taken, by path."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 from store.database import Database, Row
+from store.grouping import carried_key
 
 _TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "criterion": (
@@ -37,6 +38,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("criterion_id", "image_id"),
         ("criterion_id", "image_id", "cluster_id", "confidence", "how", "unclear"),
     ),
+    "setting": (("key",), ("key", "value")),
 }
 """What acts may change, with the key and the columns of each."""
 Regroups = Literal["", "tree", "names"]
@@ -69,7 +71,7 @@ class Edit(NamedTuple):
     regroups: Regroups
     """What of the target's grouping the act put aside: nothing, the tree, or names and tree."""
     settled: bool
-    """Cannot be undone any more: what it changed was made anew since."""
+    """Can be neither undone nor redone any more: what it changed was made anew or changed again since."""
 
 
 class Edits:
@@ -78,6 +80,7 @@ class Edits:
     def __init__(self, database: Database) -> None:
         """Read and write through `database`."""
         self._db = database
+        self._under_way: int | None = None
 
     @contextmanager
     def act(
@@ -93,18 +96,28 @@ class Edits:
     ) -> Iterator[int]:
         """What the block writes is one undoable act, durable with its log entry or not at all.
 
-        The block gets the edit's id and must not wait for anything, least of all for a model.
+        The block gets the edit's id and must not wait for anything, least of all for a model. An act inside
+        another is part of it: undone with it, and logged under its words.
         """
         values = (who, action, target, json.dumps(before or {}), json.dumps(after or {}), what, regroups)
         with self._db.transaction() as connection:
+            if self._under_way is not None:
+                yield self._under_way
+                return
+            # What was undone was an act on rows that this one changes: it can never be redone after it.
+            connection.execute("UPDATE edit SET settled = 1 WHERE undone_at IS NOT NULL")
             done = connection.execute(
                 "INSERT INTO edit (who, action, target, before, after, what, regroups)"
                 " VALUES (?,?,?,?,?,?,?)",
                 values,
             )
             edit_id = int(done.lastrowid or 0)
-            with _written_down(connection, edit_id, of_undo=False):
-                yield edit_id
+            self._under_way = edit_id
+            try:
+                with _written_down(connection, edit_id, of_undo=False):
+                    yield edit_id
+            finally:
+                self._under_way = None
 
     def all(self) -> list[Edit]:
         """All edits, oldest first."""
@@ -114,9 +127,9 @@ class Edits:
         """The edits about a criterion that were not undone, oldest first."""
         return [e for e in self.all() if e.target == criterion_id and e.undone_at is None]
 
-    def settle(self, criterion_id: str) -> None:
-        """Say that the grouping of a criterion was made anew: changes of the old one cannot be undone."""
-        self._db.write("UPDATE edit SET settled = 1 WHERE target = ? AND undone_at IS NULL", (criterion_id,))
+    def settle(self, edit_ids: Sequence[int]) -> None:
+        """Say that what these edits changed was made anew since: they can be neither undone nor redone."""
+        self._db.write_many("UPDATE edit SET settled = 1 WHERE id = ?", [(edit_id,) for edit_id in edit_ids])
 
     def undoable(self) -> Edit | None:
         """The edit that `undo` would take back."""
@@ -128,8 +141,7 @@ class Edits:
     def redoable(self) -> Edit | None:
         """The edit that `redo` would do again; a new act after an undo ends that."""
         row = self._db.one(
-            f"SELECT {_EDIT} FROM edit WHERE undone_at IS NOT NULL AND NOT settled"
-            " AND id > (SELECT COALESCE(MAX(id), 0) FROM edit WHERE undone_at IS NULL) ORDER BY id LIMIT 1"
+            f"SELECT {_EDIT} FROM edit WHERE undone_at IS NOT NULL AND NOT settled ORDER BY id LIMIT 1"
         )
         return _edit(row) if row else None
 
@@ -160,6 +172,8 @@ class Edits:
             with _written_down(connection, edit.id, of_undo=not of_undo):
                 for table in _PUT_ASIDE[edit.regroups]:
                     connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (edit.target,))
+                if edit.regroups:
+                    connection.execute("DELETE FROM setting WHERE key = ?", (carried_key(edit.target),))
                 for table, before, after in changes:
                     _invert(connection, table, before, after)
                 # A run may have filled clusters that are gone now: those images are placed again.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from store.catalogue import LIVE
+from store.catalogue import LIVE, LIVE_ASSIGNMENT
 from store.database import Database, Row
 from store.errors import InputError
 from store.records import Assignment, Cluster, Criterion, Description, Name, Status
@@ -25,6 +25,14 @@ _MISSING = (
     " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = ? AND t.image_id = i.id)"
     " ORDER BY i.seq"
 )
+
+
+def carried_key(criterion_id: str) -> str:
+    """The key of the setting that tells which edits could not be carried over into a criterion's tree.
+
+    It goes with the tree; `tools.carry_over` sets it.
+    """
+    return f"carried.{criterion_id}"
 
 
 class NameCount(NamedTuple):
@@ -157,7 +165,8 @@ class Grouping:
         """The nodes of the criterion's tree, parents before children."""
         rows = self._db.rows(
             "SELECT id, criterion_id, level, name, parent_id, names FROM cluster"
-            " WHERE criterion_id = ? ORDER BY position",
+            " WHERE criterion_id = ?"
+            " ORDER BY CASE level WHEN 'coarse' THEN 0 WHEN 'middle' THEN 1 ELSE 2 END, position",
             (criterion_id,),
         )
         return [Cluster(row[0], row[1], row[2], row[3], row[4], tuple(json.loads(row[5]))) for row in rows]
@@ -167,6 +176,7 @@ class Grouping:
         with self._db.transaction() as connection:
             connection.execute("DELETE FROM assignment WHERE criterion_id = ?", (criterion_id,))
             connection.execute("DELETE FROM cluster WHERE criterion_id = ?", (criterion_id,))
+            connection.execute("DELETE FROM setting WHERE key = ?", (carried_key(criterion_id),))
             connection.executemany(
                 "INSERT INTO cluster (id, criterion_id, level, name, parent_id, names) VALUES (?,?,?,?,?,?)",
                 [(c.id, c.criterion_id, c.level, c.name, c.parent_id, json.dumps(c.names)) for c in clusters],
@@ -193,6 +203,29 @@ class Grouping:
         """Take clusters out of their trees; whoever does so sees to their images and children first."""
         self._db.write_many("DELETE FROM cluster WHERE id = ?", [(cluster_id,) for cluster_id in cluster_ids])
 
+    def reassign(self, criterion_id: str, clusters: Mapping[str, str]) -> None:
+        """Give the images of each fine cluster (key) to another one (value)."""
+        self._db.write_many(
+            "UPDATE assignment SET cluster_id = ? WHERE criterion_id = ? AND cluster_id = ?",
+            [(into, criterion_id, cluster_id) for cluster_id, into in clusters.items()],
+        )
+
+    def assignments_in(self, criterion_id: str, cluster_ids: Sequence[str]) -> list[Assignment]:
+        """The assignments to these fine clusters, those of images that are gone from the folder too."""
+        query = (
+            "SELECT image_id, criterion_id, cluster_id, confidence, how, unclear FROM assignment"
+            " WHERE criterion_id = '{criterion}' AND cluster_id IN ({keys}) ORDER BY image_id"
+        ).replace("{criterion}", criterion_id.replace("'", "''"))
+        return [Assignment(*row) for row in self._db.where_in(query, cluster_ids)]
+
+    def unplaced_names(self, criterion_id: str) -> dict[str, str]:
+        """Image id to its raw name, of the images that have a name but no assignment yet."""
+        query = (
+            "SELECT n.image_id, n.text FROM name n WHERE n.criterion_id = ? AND n.text != '' AND NOT EXISTS"
+            " (SELECT 1 FROM assignment a WHERE a.criterion_id = n.criterion_id AND a.image_id = n.image_id)"
+        )
+        return dict(self._db.rows(query, (criterion_id,)))
+
     def assignments_of(self, criterion_id: str, image_ids: Sequence[str]) -> dict[str, Assignment]:
         """Image id to its assignment under the criterion, where it has one."""
         query = (
@@ -214,8 +247,8 @@ class Grouping:
     def leaf_counts(self, criterion_id: str) -> dict[str, int]:
         """Fine cluster id to how many images it holds; the empty id counts the unclear ones."""
         rows = self._db.rows(
-            f"SELECT a.cluster_id, COUNT(*) FROM assignment a JOIN image i ON i.id = a.image_id"
-            f" WHERE a.criterion_id = ? AND {LIVE} GROUP BY a.cluster_id",
+            "SELECT a.cluster_id, COUNT(*) FROM assignment a"
+            f" WHERE a.criterion_id = ? AND {LIVE_ASSIGNMENT} GROUP BY a.cluster_id",
             (criterion_id,),
         )
         return dict(rows)
@@ -229,6 +262,7 @@ class Grouping:
         with self._db.transaction() as connection:
             for table in tables:
                 connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (criterion_id,))
+            connection.execute("DELETE FROM setting WHERE key = ?", (carried_key(criterion_id),))
 
 
 def _criterion_row(c: Criterion) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ wrong with it is answered by making it again.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -14,6 +15,7 @@ from typing import NamedTuple, Self, TypeVar, cast
 
 import chromadb
 import httpx
+import numpy as np
 from chromadb.api.collection_configuration import CreateHNSWConfiguration
 from chromadb.api.types import Where
 from chromadb.errors import ChromaError, InternalError, NotFoundError
@@ -116,15 +118,25 @@ class CaptionMemory:
         return self._attempt(lambda: self._get(self._collection(kind), ids))
 
     def nearest(
-        self, kind: Kind, texts: Sequence[str], *, count: int, where: Mapping[str, Scalar] | None = None
+        self,
+        kind: Kind,
+        texts: Sequence[str],
+        *,
+        count: int,
+        where: Mapping[str, Scalar] | None = None,
+        among: Sequence[str] | None = None,
     ) -> list[list[Hit]]:
         """For each text up to `count` stored ones, most similar first; same order and length as `texts`.
 
-        `where` narrows to rows whose metadata have all of these values. The search is approximate.
+        `where` narrows to rows whose metadata have all of these values. The search is approximate, and where
+        many rows are alike it can miss others altogether. `among` looks at the rows of these ids only, and at
+        each of them: exact, for a few thousand at most; ids that are not there are passed over.
         """
         if not texts:
             return []
         vectors = self._embed(texts)
+        if among is not None:
+            return self._attempt(lambda: self._compare(self._collection(kind), vectors, count, among))
         return self._attempt(lambda: self._query(self._collection(kind), vectors, count, where))
 
     def find_same(
@@ -288,6 +300,21 @@ class CaptionMemory:
     def _delete(self, collection: chromadb.Collection, ids: Sequence[str]) -> None:
         for part in _parts(list(dict.fromkeys(ids)), min(PAGE, self._index.client.get_max_batch_size())):
             collection.delete(ids=part)
+
+    def _compare(
+        self, collection: chromadb.Collection, vectors: Vectors, count: int, ids: Sequence[str]
+    ) -> list[list[Hit]]:
+        """Each vector with all rows of these ids; Chroma's own filter by ids goes through the same graph."""
+        found: list[list[Hit]] = [[] for _ in vectors]
+        for part in _parts(list(dict.fromkeys(ids)), PAGE):
+            rows = collection.get(ids=part, include=["documents", "embeddings"])
+            if not rows["ids"]:
+                continue
+            cosines = np.clip(vectors @ np.asarray(rows["embeddings"], dtype=np.float32).T, -1, 1)
+            for hits, row in zip(found, cosines, strict=True):
+                texts = zip(rows["ids"], rows["documents"] or [], row, strict=True)
+                hits += [Hit(i, text, float(cosine)) for i, text, cosine in texts]
+        return [heapq.nlargest(count, hits, key=lambda hit: hit.similarity) for hits in found]
 
     def _query(
         self,

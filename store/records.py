@@ -149,7 +149,7 @@ class Assignment:
     """0 to 1; what it is made of is said in docs/method.md."""
     how: str
     """`name` (its name is one of the leaf's), `nearest` (closest leaf by meaning), `choice` (the model
-    chose)."""
+    chose), `person` (put there by hand; no run moves it)."""
     unclear: str = ""
 
 

@@ -203,7 +203,32 @@ CREATE TABLE turn (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE, _STEERING)
+_BROWSING = """
+DROP INDEX assignment_by_cluster;
+CREATE INDEX assignment_by_cluster ON assignment(criterion_id, cluster_id, confidence, how);
+CREATE TABLE gone (image_id TEXT PRIMARY KEY) WITHOUT ROWID;
+INSERT INTO gone SELECT i.id FROM image i WHERE i.format != 'none'
+    AND NOT EXISTS (SELECT 1 FROM file f WHERE f.image_id = i.id);
+CREATE TRIGGER image_comes AFTER INSERT ON image WHEN NEW.format != 'none' BEGIN
+    INSERT OR IGNORE INTO gone VALUES (NEW.id);
+END;
+CREATE TRIGGER file_comes AFTER INSERT ON file BEGIN
+    DELETE FROM gone WHERE image_id = NEW.image_id;
+END;
+CREATE TRIGGER file_goes AFTER DELETE ON file BEGIN
+    INSERT OR IGNORE INTO gone SELECT i.id FROM image i WHERE i.id = OLD.image_id AND i.format != 'none'
+        AND NOT EXISTS (SELECT 1 FROM file f WHERE f.image_id = i.id);
+END;
+CREATE TRIGGER file_changes AFTER UPDATE OF image_id ON file BEGIN
+    DELETE FROM gone WHERE image_id = NEW.image_id;
+    INSERT OR IGNORE INTO gone SELECT i.id FROM image i WHERE i.id = OLD.image_id AND i.format != 'none'
+        AND NOT EXISTS (SELECT 1 FROM file f WHERE f.image_id = i.id);
+END;
+"""
+# `gone` holds the images that no file holds any more. Few are, so to ask whether an image is among them costs
+# next to nothing; to ask the table of files for each of 100,000 images costs a third of a second.
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE, _STEERING, _BROWSING)
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -218,6 +243,8 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        # 64 MB: SQLite's own 2 MB make each look through 100,000 images twice as slow.
+        connection.execute("PRAGMA cache_size=-65536")
         # A row that INSERT OR REPLACE drops fires its triggers too: the edit log must see it.
         connection.execute("PRAGMA recursive_triggers=ON")
         _migrate(connection, path)

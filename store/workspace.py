@@ -11,6 +11,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from store.answers import Answers
+from store.browse import Browse
 from store.catalogue import Catalogue
 from store.conversations import Conversations
 from store.database import Database
@@ -34,6 +35,7 @@ class Workspace:
         self.database = Database(self.folder / "catalogue.sqlite", create=create)
         self.catalogue = Catalogue(self.database)
         self.grouping = Grouping(self.database)
+        self.browse = Browse(self.database)
         self.answers = Answers(self.database)
         self.journal = Journal(self.database)
         self.edits = Edits(self.database)

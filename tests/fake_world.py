@@ -104,13 +104,15 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
             return {"caption": text}
         case ["criteria"]:
             return {"criteria": _criteria(prompt)}
+        case ["verdict"]:
+            return {"verdict": _verdict(_options(fields["verdict"]), prompt)}
         case [*names] if "verdict" in names:
             return {
                 name: "same" if name == "verdict" and _same(prompt) else _filled(fields[name], schema, text)
                 for name in fields
             }
         case ["name"]:
-            return {"name": _common_name(_listed(prompt, "Labels"))}
+            return {"name": _common_name(_listed(prompt, "Labels") or _colours(prompt))}
         case ["groups"]:
             return {"groups": _broad(_listed(prompt, "Labels"))}
         case [field] if options := _options(fields[field]):
@@ -127,7 +129,20 @@ def _criteria(prompt: str) -> list[dict[str, Any]]:
     if "castle" in prompt:
         # Other values too: criteria that share theirs are joined without a question.
         found[1] |= {"name": "Location", "values": ["countryside", "town"]}
+    asked = re.findall(r"^The person asks for: .*?(\w+)$", prompt, re.MULTILINE)
+    if asked and "castle" in prompt:
+        # Only one batch has it, so that it is kept for no other reason than that it was asked for.
+        word = asked[-1]
+        found.append({"name": word.title(), "definition": f"Which {word} is seen.", "values": ["one", "two"]})
     return found
+
+
+def _verdict(options: Sequence[str], prompt: str) -> str:
+    """Whether the last word of a rule or a request is in the aspect that it is held against."""
+    (wanted,) = re.findall(r"^(?:Rule|Asked for): .*?(\w+)$", prompt, re.MULTILINE)
+    (aspect,) = re.findall(r"^Aspect: (.*)$", prompt, re.MULTILINE)
+    fits = wanted.casefold() in re.findall(r"\w+", aspect.casefold())
+    return next(option for option in options if (option in ("against", "about it")) == fits)
 
 
 def _same(prompt: str) -> bool:
@@ -143,6 +158,12 @@ def _common_name(labels: Sequence[str]) -> str:
     fit = {name: sum(label in members for label in labels) for name, members in GROUPS.items()}
     best = max(fit, key=lambda name: fit[name])
     return best if fit[best] else f"kinds of {labels[0] if labels else 'things'}"
+
+
+def _colours(prompt: str) -> list[str]:
+    """The colours that texts speak of, most frequent first."""
+    colours = {scene.colour: prompt.count(f" {scene.colour} ") for scene in SCENES}
+    return sorted((c for c, count in colours.items() if count), key=lambda c: -colours[c])
 
 
 def _broad(labels: Sequence[str]) -> list[str]:

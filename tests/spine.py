@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from graphs.context import Context
 from graphs.drive import organise
-from graphs.state import OrganiseState, Review, Wish
+from graphs.state import OrganiseState, Review, ReviewBy, Wish
 from store.records import Progress
 from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer
@@ -60,23 +61,29 @@ def run_here(
     images: Path | None,
     *,
     wishes: Sequence[Wish] = (),
-    accept_all: bool = True,
+    review: ReviewBy | Callable[[dict[str, Any]], Review] = "accept",
     rediscover: bool = False,
-    review: Callable[[dict[str, Any]], Review] | None = None,
+    hint: str = "",
+    only: Sequence[str] = (),
+    stop_after: Literal["", "propose"] = "",
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_start: Callable[[Context], None] = lambda _: None,
     **more: Any,
 ) -> int:
-    """Run the whole graph in this process; returns the run's id."""
+    """Run the whole graph in this process; returns the run's id. A function as `review` is asked."""
     state = OrganiseState(
         roots=[str(images.resolve())] if images else [],
         wishes=list(wishes),
-        accept_all=accept_all,
+        review=review if isinstance(review, str) else "ask",
         rediscover=rediscover,
+        hint=hint,
+        only=list(only),
+        stop_after=stop_after,
         criteria=[],
     )
 
     async def on_review(asked: dict[str, Any]) -> Review:
-        return review(asked) if review else await _no_review(asked)
+        return await _no_review(asked) if isinstance(review, str) else review(asked)
 
     with (
         Workspace(folder, create=True).for_writing() as workspace,
@@ -84,6 +91,7 @@ def run_here(
             settings(server, **more), workspace, on_progress=on_progress, on_event=lambda _: None
         ) as made,
     ):
+        on_start(made)
         return asyncio.run(organise(made, state, on_progress=on_progress, on_review=on_review))
 
 

@@ -136,7 +136,7 @@ def test_an_act_that_fails_leaves_neither_rows_nor_a_log_entry(workspace: Worksp
 
 def test_what_was_changed_in_a_tree_that_was_made_anew_cannot_be_undone(workspace: Workspace) -> None:
     edit.veto(workspace, "Mood", who="person")
-    workspace.edits.settle("mood")
+    workspace.edits.settle([edit.id for edit in workspace.edits.standing("mood")])
     assert workspace.edits.undoable() is None
     assert [e.action for e in workspace.edits.standing("mood")] == ["veto"]
 

@@ -95,8 +95,8 @@ def test_every_direct_dependency_is_pinned() -> None:
     assert DECLARED | _named([name for extra in EXTRAS.values() for name in extra]) <= pinned
 
 
-def test_every_prompt_belongs_to_a_tool_and_can_be_read() -> None:
-    tools = {file.stem for file in (ROOT / "tools").glob("*.py")}
+def test_every_prompt_belongs_to_a_tool_or_a_planner_and_can_be_read() -> None:
+    tools = {file.stem for folder in ("tools", "agent") for file in (ROOT / folder).glob("*.py")}
     for name in prompts.names():
         assert any(name == tool or name.startswith(f"{tool}_") for tool in tools), name
         text = (ROOT / "prompts" / f"{name}.md").read_text(encoding="utf-8")

@@ -274,7 +274,7 @@ def test_a_person_vetoes_renames_adds_and_accepts(server: FakeServer, images: Pa
             add=[Added(name="Animal", definition="Which animal is shown.", k=2)],
         )
 
-    run_here(folder, server, images, accept_all=False, review=review)
+    run_here(folder, server, images, review=review)
     assert len(shown) == 1
     found = {row["criterion"] for row in exported(folder)}
     assert found == {"Motif", "Surroundings", "Dominant colour", "Animal"}
@@ -284,8 +284,8 @@ def test_a_person_vetoes_renames_adds_and_accepts(server: FakeServer, images: Pa
 
 
 def test_what_was_decided_is_not_asked_again(server: FakeServer, images: Path, folder: Path) -> None:
-    run_here(folder, server, images, accept_all=False, review=lambda asked: Review())
-    run_here(folder, server, images, accept_all=False)
+    run_here(folder, server, images, review=lambda asked: Review())
+    run_here(folder, server, images, review="ask")
 
 
 def test_a_veto_holds_when_criteria_are_proposed_again(
@@ -294,7 +294,7 @@ def test_a_veto_holds_when_criteria_are_proposed_again(
     def review(asked: dict[str, Any]) -> Review:
         return Review(veto=[c["id"] for c in asked["criteria"] if c["name"] in ("Weather", "Surroundings")])
 
-    run_here(folder, server, images, accept_all=False, review=review)
+    run_here(folder, server, images, review=review)
     run_here(folder, server, images, rediscover=True)
     assert {row["criterion"] for row in exported(folder)} == {"Subject", "Dominant colour"}
 
@@ -306,12 +306,12 @@ def test_a_person_who_leaves_the_review_finds_the_proposals_again(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_here(folder, server, images, accept_all=False, review=leave)
+        run_here(folder, server, images, review=leave)
     with Workspace(folder) as workspace:
         assert workspace.journal.runs()[0].status == "stopped"
         assert len(workspace.grouping.criteria("proposed")) == 4
     asked = server.count("CriteriaReply")
-    run_here(folder, server, images, accept_all=False, review=lambda asked: Review())
+    run_here(folder, server, images, review=lambda asked: Review())
     assert server.count("CriteriaReply") == asked
     assert len({row["criterion"] for row in exported(folder)}) == 4
 
@@ -324,7 +324,6 @@ def test_vetoing_everything_leaves_nothing_to_group_by(
             folder,
             server,
             images,
-            accept_all=False,
             review=lambda asked: Review(veto=[c["id"] for c in asked["criteria"]]),
         )
 

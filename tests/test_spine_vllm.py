@@ -39,8 +39,11 @@ def _run(folder: Path, server: VllmServer, images: Path | None, **given: object)
     state = OrganiseState(
         roots=[str(images)] if images else [],
         wishes=[wish("Subject", "Which thing is shown.", k=2)],
-        accept_all=True,
+        review="accept",
         rediscover=False,
+        hint="",
+        only=[],
+        stop_after="",
         criteria=[],
     )
     said: list[Progress] = []

@@ -454,7 +454,7 @@ def test_calls_are_summed_by_stage_and_run(workspace: Workspace) -> None:
     answers, journal = workspace.answers, workspace.journal
     answers.run_id = journal.start_run({"folder": "a"})
     answers.add("1", "caption", "m", StoredAnswer({}, None), Usage(10, 2, 1, 0.5))
-    answers.book_failure("caption", "m", Usage(5, 0, 0, 0.25), "timed out")
+    answers.book("caption", "m", Usage(5, 0, 0, 0.25), "timed out")
     answers.run_id = journal.start_run({"folder": "a"})
     answers.add("2", "name", "m", StoredAnswer({}, None), Usage(7, 1, 0, 1.0))
     assert answers.usage() == [("caption", 2, 15, 2, 1, 0.75, 1), ("name", 1, 7, 1, 0, 1.0, 0)]

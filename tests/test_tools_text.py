@@ -6,6 +6,7 @@ import random
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ from tools.criterion_id import criterion_id, slug
 from tools.describe import describe_with_caption
 from tools.label import is_unclear, tidy
 from tools.meaning import covering_groups, same_meaning, ward_groups
-from tools.merge_criteria import merge_criteria
+from tools.merge_criteria import merge_criteria, strongest
 from tools.name import name
-from tools.propose_criteria import propose_criteria
+from tools.propose_criteria import Candidate, propose_criteria
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
 SURROUNDINGS = Criterion("surroundings", "Surroundings", "Where the picture was taken.")
@@ -471,16 +472,17 @@ async def test_without_a_tree_a_name_cannot_be_placed(text: Asker, embedder: Tex
 
 async def test_each_batch_gives_candidates(text: Asker) -> None:
     found = await propose_criteria([[SCENES[0].caption], [SCENES[8].caption]], text)
-    names = Counter(criterion.name for criterion in found)
+    names = Counter(candidate.criterion.name for candidate in found)
     assert names["Subject"] == names["Weather"] == 2
     assert names["Surroundings"] == names["Location"] == 1
-    assert all(c.support == 1 and c.status == "proposed" and c.values for c in found)
+    assert all(c.support == 1 and c.status == "proposed" and c.values for c, _ in found)
+    assert {c.name: batches for c, batches in found if c.name == "Location"} == {"Location": {1}}
 
 
 async def test_a_batch_without_a_usable_reply_is_left_out(server: FakeServer, text: Asker) -> None:
     server.trouble = Trouble(reply="cut", spoil="frog")
     found = await propose_criteria([[SCENES[0].caption], [SCENES[1].caption]], text)
-    assert Counter(c.name for c in found)["Subject"] == 1
+    assert Counter(c.name for c, _ in found)["Subject"] == 1
 
 
 async def test_when_no_batch_has_a_usable_reply_its_error_is_raised(server: FakeServer, text: Asker) -> None:
@@ -494,8 +496,9 @@ async def test_no_captions_are_a_missing_step(text: Asker) -> None:
         await propose_criteria([[]], text)
 
 
-def candidate(name: str, definition: str, *values: str) -> Criterion:
-    return Criterion(criterion_id(name), name, definition, values=values, support=1)
+def candidate(name: str, definition: str, *values: str, batch: int = 0) -> Candidate:
+    made = Criterion(criterion_id(name), name, definition, values=values, support=1)
+    return Candidate(made, frozenset([batch]))
 
 
 @pytest.mark.model
@@ -505,11 +508,14 @@ async def test_the_same_proposal_of_many_batches_is_one_with_their_support(
     candidates = [
         candidate("Mood", "What feeling the scene expresses.", "calm", "tense"),
         candidate("Vehicle", "Which vehicle is shown.", "car"),
-        candidate("mood", "What feeling the scene expresses.", "joyful"),
+        candidate("mood", "What feeling the scene expresses.", "joyful", batch=2),
     ]
-    made = await merge_criteria(candidates, [], text, embedder, keep=5)
-    assert [(c.name, c.support) for c in made] == [("Mood", 2), ("Vehicle", 1)]
-    assert made[0].values == ("calm", "tense", "joyful")
+    made = await merge_criteria(candidates, [], text, embedder)
+    assert [(c.name, c.support, sorted(batches)) for c, batches in made] == [
+        ("Mood", 2, [0, 2]),
+        ("Vehicle", 1, [0]),
+    ]
+    assert made[0].criterion.values == ("calm", "tense", "joyful")
 
 
 @pytest.mark.model
@@ -520,7 +526,7 @@ async def test_two_names_for_one_question_are_joined_when_the_model_says_so(
         candidate("Surroundings", "Where the picture was taken.", "street"),
         candidate("Location", "Where the picture was taken.", "forest"),
     ]
-    assert len(await merge_criteria(candidates, [], text, embedder, keep=5)) == 1
+    assert len(await merge_criteria(candidates, [], text, embedder)) == 1
 
 
 @pytest.mark.model
@@ -532,7 +538,8 @@ async def test_what_is_known_does_not_come_back(text: Asker, embedder: TextEmbed
         candidate("Moods", "What feeling the scene expresses."),
         candidate("Vehicle", "Which vehicle is shown."),
     ]
-    assert [c.name for c in await merge_criteria(candidates, [known], text, embedder, keep=5)] == ["Vehicle"]
+    made = await merge_criteria(candidates, [known], text, embedder)
+    assert [c.criterion.name for c in made] == ["Vehicle"]
 
 
 @pytest.mark.model
@@ -544,18 +551,33 @@ async def test_a_veto_holds_for_a_criterion_that_was_renamed(text: Asker, embedd
         Criterion("emotion", "Emotion", "What emotion is expressed.", status="vetoed"),
     ]
     candidates = [candidate("Mood", "Which day of the week it is.")]
-    made = await merge_criteria(candidates, known, text, embedder, keep=5)
-    assert "mood" not in [c.id for c in made]
+    made = await merge_criteria(candidates, known, text, embedder)
+    assert "mood" not in [c.criterion.id for c in made]
 
 
-@pytest.mark.model
-async def test_no_more_criteria_than_wanted_are_kept_the_best_supported_first(
-    text: Asker, embedder: TextEmbedder
+def proposed(name: str, times: int) -> Candidate:
+    made = candidate(name, f"Which {name} is shown.")
+    return Candidate(replace(made.criterion, support=times), made.batches)
+
+
+@pytest.mark.parametrize(
+    ("keep", "wanted", "kept"),
+    [
+        (5, (), ["Weather", "Vehicle"]),
+        (1, (), ["Weather"]),
+        (5, ("clothing",), ["Clothing", "Weather", "Vehicle"]),
+    ],
+)
+def test_what_was_proposed_more_than_once_or_asked_for_is_kept(
+    keep: int, wanted: Sequence[str], kept: list[str]
 ) -> None:
-    names = ["Vehicle", "Weather", "Clothing", "Weather"]
-    candidates = [candidate(name, f"Which {name} is shown.") for name in names]
-    made = await merge_criteria(candidates, [], text, embedder, keep=2)
-    assert [c.name for c in made] == ["Weather", "Vehicle"]
+    merged = [proposed("Weather", 3), proposed("Vehicle", 2), proposed("Clothing", 1)]
+    assert [c.criterion.name for c in strongest(merged, keep, wanted=wanted)] == kept
+
+
+def test_where_hardly_anything_was_proposed_twice_all_is_kept() -> None:
+    merged = [proposed("Weather", 2), proposed("Vehicle", 1), proposed("Clothing", 1)]
+    assert strongest(merged, 5) == merged
 
 
 # naming and describing

@@ -38,6 +38,14 @@ class Chat(Protocol):
         ...
 
 
+class Gate(Protocol):
+    """What may hold questions back; `graphs.pause.Pause` is it."""
+
+    async def passed(self) -> None:
+        """Return when the next question may be sent."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Question(Generic[ReplyT]):
     """One prompt, with the schema of its reply."""
@@ -60,13 +68,22 @@ class Asker:
     """A model together with the store of its answers."""
 
     def __init__(
-        self, chat: Chat, answers: Answers, *, load_image: Callable[[str], str] | None = None
+        self,
+        chat: Chat,
+        answers: Answers,
+        *,
+        load_image: Callable[[str], str] | None = None,
+        pause: Gate | None = None,
     ) -> None:
-        """Ask `chat`; `load_image` turns an image id into a data URI (vision only)."""
+        """Ask `chat`; `load_image` turns an image id into a data URI (vision only).
+
+        Each question waits for `pause` before it is sent; what is answered from the store does not.
+        """
         self.chat = chat
         self._answers = answers
         self._load_image = load_image
-        self._gate = asyncio.Semaphore(chat.at_once)
+        self._pause = pause
+        self._seats = asyncio.Semaphore(chat.at_once)
 
     async def ask(self, stage: str, question: Question[ReplyT]) -> Answered[ReplyT]:
         """Ask one question. Raises the ModelError that `ask_many` would return."""
@@ -103,7 +120,9 @@ class Asker:
         fatal: list[ModelError] = []
 
         async def one(key: str, question: Question[ReplyT]) -> None:
-            async with self._gate:
+            async with self._seats:
+                if self._pause is not None:
+                    await self._pause.passed()
                 if fatal:
                     return
                 try:
@@ -142,7 +161,7 @@ class Asker:
         try:
             reply = await self.chat.ask(messages, question.reply, max_tokens=question.max_tokens)
         except ModelError as error:
-            self._answers.book_failure(stage, self.chat.name, error.usage, str(error)[:500])
+            self._answers.book(stage, self.chat.name, error.usage, str(error)[:500])
             if isinstance(error, BadReply | ContextTooLong | Refused):
                 return error
             raise

@@ -21,7 +21,12 @@ SHOWN = 60
 
 _TEXT_SHOWN = 400
 _ALSO_SHOWN = 8
-_HOW = {"name": "matched", "nearest": "closest by meaning", "choice": "chosen by the model"}
+_HOW = {
+    "name": "matched",
+    "nearest": "closest by meaning",
+    "choice": "chosen by the model",
+    "person": "by hand",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,11 @@ def veto(workspace: Workspace, name_or_id: str, *, who: str) -> Criterion:
     return _set_status(workspace, name_or_id, "vetoed", who, "veto")
 
 
+def set_aside(workspace: Workspace, name_or_id: str, *, who: str) -> Criterion:
+    """Take back that a criterion was accepted, vetoed or merged: it is proposed again; its groups stay."""
+    return _set_status(workspace, name_or_id, "proposed", who, "set_aside")
+
+
 def rename(workspace: Workspace, name_or_id: str, new_name: str, *, who: str) -> Criterion:
     """Give a criterion another name; its id and what hangs on it stay. Raises InputError if it is taken."""
     new_name = _clean(new_name)
@@ -40,15 +45,20 @@ def merge(
 ) -> Criterion:
     """Make several criteria one: the first stays and is accepted, the others point to it.
 
-    What is grouped under the first stays as it is. Raises InputError when fewer than two are named.
+    What is grouped under the first stays as it is. `name` renames it, also to the name of one of the others.
+    Raises InputError when fewer than two are named, or the name is somebody else's.
     """
     kept = workspace.grouping.criterion(name_or_id)
     gone = list({c.id: c for c in map(workspace.grouping.criterion, others) if c.id != kept.id}.values())
     if not gone:
         raise InputError(f"'{kept.name}' can only be merged with another criterion. Name at least two.")
+    name = _clean(name) if name else kept.name
+    ids = {kept.id, *(c.id for c in gone)}
+    if any(c.name.casefold() == name.casefold() and c.id not in ids for c in workspace.grouping.criteria()):
+        raise InputError(f"There is a criterion '{name}' already. Choose another name.")
     values = tuple(dict.fromkeys(value for c in (kept, *gone) for value in c.values))
     support = max(c.support for c in (kept, *gone))
-    new = replace(kept, status="accepted", merged_into="", values=values[:8], support=support)
+    new = replace(kept, name=name, status="accepted", merged_into="", values=values[:8], support=support)
     merged = [replace(c, status="merged", merged_into=kept.id) for c in gone]
     names = ", ".join(f"'{c.name}'" for c in gone)
     before = {c.id: asdict(c) for c in (kept, *gone)}
@@ -56,12 +66,12 @@ def merge(
         who,
         "merge",
         kept.id,
-        f"Merged {names} into the criterion '{kept.name}'",
+        f"Merged {names} into the criterion '{kept.name}'" + (f" as '{name}'" if name != kept.name else ""),
         before=before,
         after={"others": [c.id for c in gone]},
     ):
         workspace.grouping.save_criteria([new, *merged])
-    return rename(workspace, kept.id, name, who=who) if name and name != kept.name else new
+    return new
 
 
 def add(
@@ -92,7 +102,9 @@ def add(
         )
     words = definition or f"Which {name.casefold()} the picture shows."
     made = Criterion(_free_id(workspace, name), name, words, guidance, k, "user", "accepted")
-    with workspace.edits.act(who, "add", made.id, f"Added the criterion '{name}'", after=asdict(made)):
+    what = f"Added the criterion '{name}'"
+    # Undone, it takes along what was grouped by it since.
+    with workspace.edits.act(who, "add", made.id, what, after=asdict(made), regroups="names"):
         workspace.grouping.save_criteria([made])
     return made
 

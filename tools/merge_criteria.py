@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,6 +13,7 @@ from prompts import render
 from store.errors import ModelError
 from store.records import Criterion
 from tools.ask import Asker, Question, Schema
+from tools.propose_criteria import Candidate
 
 _SAME = 0.80
 """Cosine of two criteria above which they are joined without asking."""
@@ -23,7 +24,7 @@ _MAYBE = 0.45
 _SHARED = 0.4
 """Share of the shorter list of likely values at which two criteria are joined without asking."""
 _ENOUGH = 2
-"""With that many criteria that more than one batch proposed, those that only one proposed are dropped."""
+"""With that many criteria that were proposed more than once, those that were proposed once are dropped."""
 
 
 class SameReply(Schema):
@@ -34,65 +35,77 @@ class SameReply(Schema):
 
 
 async def merge_criteria(
-    candidates: Sequence[Criterion],
+    candidates: Sequence[Candidate],
     known: Sequence[Criterion],
     text: Asker,
     embedder: TextEmbedder,
     *,
-    keep: int,
     differ: bool = False,
     on_answer: Callable[[], None] = lambda: None,
-) -> list[Criterion]:
+) -> list[Candidate]:
     """Join candidates that ask the same, and leave out those that a criterion of the workspace already asks.
 
     `differ` says that the candidates are known to ask different things, so that each is compared with `known`
     only.
 
-    Returns at most `keep` new criteria, the best supported first; `support` counts the batches that proposed
-    each. What the person vetoed is in `known` and therefore does not come back. The wording is that of the
-    most often proposed member; likely values are those of all members.
+    Returns the new criteria, the best supported first, each with the batches of all its members; `support`
+    counts how often it was proposed. What the person vetoed is in `known` and therefore does not come back.
+    The wording is that of the most often proposed member; likely values are those of all members.
     """
     distinct = _join_same_name(candidates)
-    ranked = sorted(distinct, key=lambda c: -c.support)
-    groups: list[list[Criterion]] = [[criterion] for criterion in known]
-    for criterion in ranked:
+    ranked = sorted(distinct, key=lambda c: -c.criterion.support)
+    groups: list[list[Candidate]] = [[Candidate(criterion, frozenset())] for criterion in known]
+    for candidate in ranked:
         others = groups[: len(known)] if differ else groups
-        group = await _group_of(criterion, others, text, embedder, on_answer)
+        group = await _group_of(candidate.criterion, others, text, embedder, on_answer)
         if group is None:
-            groups.append([criterion])
+            groups.append([candidate])
         else:
-            group.append(criterion)
-    new = sorted((_joined(group) for group in groups[len(known) :]), key=lambda c: -c.support)
-    confirmed = [criterion for criterion in new if criterion.support > 1]
-    return (confirmed if len(confirmed) >= _ENOUGH else new)[:keep]
+            group.append(candidate)
+    return sorted((_joined(group) for group in groups[len(known) :]), key=lambda c: -c.criterion.support)
 
 
-def _join_same_name(candidates: Sequence[Criterion]) -> list[Criterion]:
-    by_id: dict[str, list[Criterion]] = {}
+def strongest(merged: Sequence[Candidate], keep: int, *, wanted: Collection[str] = ()) -> list[Candidate]:
+    """At most `keep` of what `merge_criteria` returned: the `wanted` ones (ids) first, then the others.
+
+    Where enough criteria were proposed more than once, of the others only those are kept.
+    """
+    first = [candidate for candidate in merged if candidate.criterion.id in wanted]
+    rest = [candidate for candidate in merged if candidate.criterion.id not in wanted]
+    confirmed = [candidate for candidate in rest if candidate.criterion.support > 1]
+    return [*first, *(confirmed if len(confirmed) >= _ENOUGH else rest)][:keep]
+
+
+def _join_same_name(candidates: Sequence[Candidate]) -> list[Candidate]:
+    by_id: dict[str, list[Candidate]] = {}
     for candidate in candidates:
-        by_id.setdefault(candidate.id, []).append(candidate)
+        by_id.setdefault(candidate.criterion.id, []).append(candidate)
     return [_joined(group) for group in by_id.values()]
 
 
-def _joined(group: Sequence[Criterion]) -> Criterion:
-    values = list(dict.fromkeys(value for member in group for value in member.values))
-    support = sum(member.support for member in group)
-    return replace(group[0], values=tuple(values[:8]), support=support)
+def _joined(group: Sequence[Candidate]) -> Candidate:
+    members = [candidate.criterion for candidate in group]
+    values = list(dict.fromkeys(value for member in members for value in member.values))
+    support = sum(member.support for member in members)
+    whole = replace(members[0], values=tuple(values[:8]), support=support)
+    return Candidate(whole, frozenset().union(*(candidate.batches for candidate in group)))
 
 
 async def _group_of(
     criterion: Criterion,
-    groups: Sequence[list[Criterion]],
+    groups: Sequence[list[Candidate]],
     text: Asker,
     embedder: TextEmbedder,
     on_answer: Callable[[], None],
-) -> list[Criterion] | None:
+) -> list[Candidate] | None:
     """The group that asks the same as `criterion`: the nearest, if it is near enough or the model says so."""
     # A renamed criterion keeps its id, however far its new words are.
-    same = next((g for g in groups if g[0].id == criterion.id or _share_values(g[0], criterion)), None)
-    if same is not None or not groups:
-        return same
-    leaders = [group[0] for group in groups]
+    leaders = [group[0].criterion for group in groups]
+    for leader, group in zip(leaders, groups, strict=True):
+        if leader.id == criterion.id or _share_values(leader, criterion):
+            return group
+    if not groups:
+        return None
     vectors = embedder.embed([_meaning(c) for c in (criterion, *leaders)])
     names = embedder.embed([c.name for c in (criterion, *leaders)])
     nearness = np.maximum(vectors[1:] @ vectors[0], names[1:] @ names[0])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
-from prompts import render
+from prompts import Turn, render
 from store.errors import MissingStep, ModelError
 from store.records import Criterion
 from tools.ask import Asker, Question, Schema
+from tools.closed_choice import choice_reply, chosen
 from tools.criterion_id import criterion_id
+
+_ABOUT = "about it"
 
 
 class ProposedCriterion(Schema):
@@ -27,14 +31,25 @@ class CriteriaReply(Schema):
     criteria: list[ProposedCriterion] = Field(min_length=1, max_length=8)
 
 
+class Candidate(NamedTuple):
+    """A criterion that was proposed, with the numbers of the batches that it comes from."""
+
+    criterion: Criterion
+    batches: frozenset[int]
+
+
 async def propose_criteria(
     batches: Sequence[Sequence[str]],
     text: Asker,
     *,
     per_batch: int = 6,
+    hint: str = "",
+    rules: Sequence[str] = (),
     on_answer: Callable[[], None] = lambda: None,
-) -> list[Criterion]:
+) -> list[Candidate]:
     """Ask for criteria batch by batch (X-Cluster, caption-based proposer).
+
+    With a `hint`, the model is asked for criteria about that; with `rules`, for none that goes against them.
 
     Returns every candidate of every batch, those of one batch together, each with support 1; `merge_criteria`
     joins them. A batch without a usable reply is left out; when none has one, its error is raised.
@@ -42,21 +57,49 @@ async def propose_criteria(
     if not any(batches):
         raise MissingStep("No captions in this collection. Run `xcluster run FOLDER` first.")
     questions = [
-        Question(render("propose_criteria", captions=batch, count=per_batch), CriteriaReply, max_tokens=1000)
-        for batch in batches
+        Question(_turns(batch, per_batch, hint, rules), CriteriaReply, max_tokens=1000) for batch in batches
     ]
     answers = await text.ask_many("propose", questions, on_answer=on_answer)
     if all(isinstance(answer, ModelError) for answer in answers):
         raise next(answer for answer in answers if isinstance(answer, ModelError))
     return [
-        Criterion(
-            id=criterion_id(found.name),
-            name=found.name.strip(),
-            definition=found.definition.strip(),
-            values=tuple(dict.fromkeys(v.strip() for v in found.values)),
-            support=1,
-        )
-        for answer in answers
+        Candidate(_criterion(found), frozenset([number]))
+        for number, answer in enumerate(answers)
         if not isinstance(answer, ModelError)
         for found in answer.value.criteria
+    ]
+
+
+def _turns(batch: Sequence[str], count: int, hint: str, rules: Sequence[str]) -> list[Turn]:
+    if hint:
+        return render("propose_criteria_hint", captions=batch, count=count, hint=hint, rules=rules)
+    return render("propose_criteria", captions=batch, count=count, rules=rules)
+
+
+def _criterion(found: ProposedCriterion) -> Criterion:
+    return Criterion(
+        id=criterion_id(found.name),
+        name=found.name.strip(),
+        definition=found.definition.strip(),
+        values=tuple(dict.fromkeys(v.strip() for v in found.values)),
+        support=1,
+    )
+
+
+async def answering(hint: str, criteria: Sequence[Criterion], text: Asker) -> list[Criterion]:
+    """Those of `criteria` that are about the `hint`, by the model's word; in order.
+
+    A criterion without a usable answer counts as not about it. Raises a ModelError that would meet every
+    question.
+    """
+    reply = choice_reply("verdict", [_ABOUT, "about something else"])
+    questions = [
+        Question(render("propose_criteria_answers", hint=hint, criterion=criterion), reply, max_tokens=20)
+        for criterion in criteria
+    ]
+    answers = await text.ask_many("merge", questions)
+    return [
+        criterion
+        for criterion, answer in zip(criteria, answers, strict=True)
+        if not isinstance(answer, ModelError) and chosen(answer.value) == _ABOUT
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from pydantic import Field, create_model
@@ -18,6 +18,7 @@ from prompts import render
 from store.records import Criterion, Tag
 from tools.ask import Asker, Question, Schema
 from tools.criterion_id import criterion_id
+from tools.propose_criteria import Candidate
 from tools.tag_tree import tag_path
 
 _COVERAGE = 0.3
@@ -81,31 +82,30 @@ def _entropy(counts: Counter[str]) -> float:
     return -sum(share * math.log2(share) for share in shares)
 
 
-async def propose_from_tags(fields: Sequence[FieldValues], text: Asker, *, count: int) -> list[Criterion]:
-    """Make criteria of the `count` most telling fields, in the model's words.
+async def propose_from_tags(fields: Sequence[FieldValues], text: Asker) -> list[Candidate]:
+    """Make criteria of the fields, in the model's words.
 
-    Returns one criterion per field, in order, each with the field's frequent values. Raises a ModelError.
+    Returns one candidate per field, in order, each with the field's frequent values and, as its batch, the
+    number of its field. Raises a ModelError.
     """
-    chosen = list(fields[:count])
-    if not chosen:
+    if not fields:
         return []
-    question = Question(
-        render("propose_criteria_tags", fields=chosen), _reply(chosen), max_tokens=80 * len(chosen)
-    )
-    answer = await text.ask("propose", question)
-    made: dict[str, Criterion] = {}
-    for number, field in enumerate(chosen):
+    turns = render("propose_criteria_tags", fields=fields)
+    answer = await text.ask("propose", Question(turns, _reply(fields), max_tokens=80 * len(fields)))
+    made: dict[str, Candidate] = {}
+    for number, field in enumerate(fields):
         said: _Wording = getattr(answer.value, f"f{number}")
         # Two fields that were given one name keep apart under their own.
         name = said.name.strip() or field.name
         name = field.name if criterion_id(name) in made else name
-        made[criterion_id(name)] = Criterion(
+        criterion = Criterion(
             id=criterion_id(name),
             name=name,
             definition=said.definition.strip(),
             values=field.values,
             support=1,
         )
+        made[criterion.id] = Candidate(criterion, frozenset([number]))
     return list(made.values())
 
 
@@ -119,6 +119,11 @@ class _Wording(Schema):
 def _reply(fields: Sequence[FieldValues]) -> type[Schema]:
     parts: dict[str, Any] = {f"f{n}": (_Wording, Field(alias=field.name)) for n, field in enumerate(fields)}
     return cast("type[Schema]", create_model("WordingsReply", __base__=Schema, **parts))
+
+
+def sources_of(field: str, images: Mapping[str, Sequence[Tag]], *, most: int = 24) -> list[str]:
+    """Ids of images that have a value of the field, as examples of what a criterion was made from."""
+    return [image_id for image_id, tags in images.items() if tag_path(tags, field)][:most]
 
 
 def field_of(criterion: Criterion, fields: Sequence[FieldValues]) -> str:

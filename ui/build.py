@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from graphs.context import Context, Options, Taggers
+from graphs.pause import Pause
 from models import tag_caption, taggers
 from models.chat import ChatModel
 from models.embedded_text import EmbeddedChat, embedded_name
@@ -16,11 +19,13 @@ from models.endpoint import Endpoint
 from models.llama_server import LlamaServer
 from models.vectors import CachedEmbedder, ServerEmbedder, TextEmbedder
 from models.weights import TEXT_MODEL, default_cache, fetch
+from store.answers import Vectors
 from store.errors import InputError
 from store.memory import CaptionMemory
 from store.records import Progress
 from store.workspace import Workspace
 from tools.ask import Asker, Chat
+from tools.estimate import Estimator
 from tools.read_image import load_rgb, to_jpeg_data_uri
 from ui.settings import Role, Settings
 
@@ -35,14 +40,90 @@ _PARALLEL = 2
 _EMBEDDED_TIMEOUT_S = 900.0
 
 
+@dataclass(frozen=True)
+class Models:
+    """The models of the three roles, ready to be asked; servers and large weights come when first needed."""
+
+    text: Chat
+    vision: Chat | None
+    """None when the taggers look."""
+    taggers: Taggers | None
+    embedder: CachedEmbedder
+
+
+@contextmanager
+def models(settings: Settings, workspace: Workspace, *, on_progress: OnProgress) -> Iterator[Models]:
+    """The models that the settings name; our own servers are stopped at the end."""
+    profile = settings.chosen()
+    weights = settings.cache or default_cache()
+    with ExitStack() as stack:
+        embedder = CachedEmbedder(_embedder(profile.embedding, weights, on_progress), workspace.answers)
+        text = _chat(profile.text, workspace, weights, stack, on_progress, vision=False)
+        vision = None
+        if profile.vision.base_url or profile.vision.gguf:
+            vision = _chat(profile.vision, workspace, weights, stack, on_progress, vision=True)
+        yield Models(text, vision, _taggers(weights) if vision is None else None, embedder)
+
+
+def memory(
+    settings: Settings, workspace: Workspace, embedder: CachedEmbedder, *, on_event: OnEvent = lambda _: None
+) -> CaptionMemory:
+    """The caption memory of the workspace, open; a context manager that closes it."""
+    return CaptionMemory.open(
+        workspace, embedder.embed, embedder.signature, address=settings.chroma, on_event=on_event
+    )
+
+
+def context_of(
+    settings: Settings, workspace: Workspace, models: Models, memory: CaptionMemory, *, pause: Pause
+) -> Context:
+    """What the nodes of one run are given, from parts that are open already."""
+    options = _options(settings)
+    vision = None
+    if models.vision is not None:
+        load = _loader(workspace, options.image_side)
+        vision = Asker(models.vision, workspace.answers, load_image=load, pause=pause)
+    return Context(
+        workspace=workspace,
+        memory=memory,
+        text=Asker(models.text, workspace.answers, pause=pause),
+        embedder=models.embedder,
+        vision=vision,
+        taggers=models.taggers,
+        options=options,
+        pause=pause,
+    )
+
+
 @contextmanager
 def context(
     settings: Settings, workspace: Workspace, *, on_progress: OnProgress, on_event: OnEvent
 ) -> Iterator[Context]:
-    """Everything that a run needs, closed again at the end. Servers and weights come when first needed."""
+    """Everything that one run needs, closed again at the end."""
+    with (
+        models(settings, workspace, on_progress=on_progress) as made,
+        memory(settings, workspace, made.embedder, on_event=on_event) as opened,
+    ):
+        yield context_of(settings, workspace, made, opened, pause=Pause())
+
+
+def estimator(settings: Settings, workspace: Workspace, models: Models) -> Estimator:
+    """The estimator for these models."""
     profile = settings.chosen()
-    weights = settings.cache or default_cache()
-    options = Options(
+    return Estimator(
+        workspace,
+        text_model=models.text.name,
+        vision_model=models.vision.name if models.vision is not None else "",
+        text_at_once=models.text.at_once,
+        vision_at_once=models.vision.at_once if models.vision is not None else 1,
+        propose_batches=profile.propose_batches,
+        prices=profile.prices(),
+    )
+
+
+def _options(settings: Settings) -> Options:
+    profile = settings.chosen()
+    return Options(
         propose_batch=profile.propose_batch,
         propose_batches=profile.propose_batches,
         propose_chars=_CHARS_A_TOKEN * max(512, profile.text.context - _PROPOSE_TOKENS),
@@ -52,33 +133,29 @@ def context(
         one_at_a_time=settings.one_at_a_time,
         seed=settings.seed,
     )
-    with ExitStack() as stack:
-        embedder = CachedEmbedder(_embedder(profile.embedding, weights, on_progress), workspace.answers)
-        memory = stack.enter_context(
-            CaptionMemory.open(
-                workspace, embedder.embed, embedder.signature, address=settings.chroma, on_event=on_event
-            )
-        )
-        text = _chat(profile.text, workspace, weights, stack, on_progress, vision=False)
-        vision = None
-        if profile.vision.base_url or profile.vision.gguf:
-            seeing = _chat(profile.vision, workspace, weights, stack, on_progress, vision=True)
-            vision = Asker(seeing, workspace.answers, load_image=_loader(workspace, options.image_side))
-        yield Context(
-            workspace=workspace,
-            memory=memory,
-            text=Asker(text, workspace.answers),
-            embedder=embedder,
-            vision=vision,
-            taggers=_taggers(weights) if vision is None else None,
-            options=options,
-        )
 
 
 def _embedder(role: Role, weights: Path, on_progress: OnProgress) -> TextEmbedder:
     if role.base_url:
         return ServerEmbedder(role.endpoint())
-    return Embedder.load(weights, on_progress)
+    return _EmbedderWhenNeeded(lambda: Embedder.load(weights, on_progress))
+
+
+class _EmbedderWhenNeeded:
+    """The embedded embedder, loaded for the first text: a page that embeds nothing opens at once."""
+
+    signature = Embedder.signature
+
+    def __init__(self, load: Callable[[], Embedder]) -> None:
+        self._load = load
+        self._loaded: Embedder | None = None
+        self._lock = threading.Lock()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+        return self._loaded.embed(texts)
 
 
 def _chat(

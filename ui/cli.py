@@ -106,6 +106,66 @@ def show(
         look_commands.show(opened, criterion, level, as_json=as_json)
 
 
+@app.command(
+    name="ui",
+    epilog="Examples:\n\n- `xcluster ui photos.xcluster`\n- `xcluster ui photos`, a folder with pictures",
+)
+def open_app(
+    workspace: Annotated[
+        Path,
+        typer.Argument(help="The workspace's folder, or a folder with pictures.", metavar="WORKSPACE"),
+    ],
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="[default: 8501, or a free one]")
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="The address to serve on; who reaches it can use the app.")
+    ] = "127.0.0.1",
+    profile: ProfileName = "",
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+) -> None:
+    """Open the app in the browser: explore the collection, steer it, start and watch runs."""
+    from ui.web_command import serve
+
+    serve(workspace, host=host, port=port, profile=profile, browser=not no_browser)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "- `xcluster chat photos.xcluster`\n"
+    '- `xcluster chat photos.xcluster --say "Which images are unclear under Place?"`'
+)
+def chat(
+    workspace: WorkspaceArgument,
+    profile: ProfileName = "",
+    conversation: Annotated[
+        str, typer.Option("--conversation", help="Its id. [default: the newest conversation]")
+    ] = "",
+    new: Annotated[bool, typer.Option("--new", help="Begin a new conversation.")] = False,
+    say: Annotated[
+        list[str] | None, typer.Option("--say", help="Make this request and end; may be repeated.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --say: approve what is asked before it is done.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --say: write the turns as JSON.")] = False,
+) -> None:
+    """Ask about the collection and steer it in plain words; every answer says what it rests on."""
+    from ui import terminal_chat
+
+    if as_json and not say:
+        raise InputError("--json needs a request: give it with --say.")
+    terminal_chat.chat(
+        workspace,
+        profile=profile,
+        conversation=conversation,
+        new=new,
+        say=say or [],
+        yes=yes,
+        as_json=as_json,
+    )
+
+
 @app.command(epilog="Example: `xcluster status photos.xcluster --json`")
 def status(workspace: WorkspaceArgument, as_json: AsJson = False) -> None:
     """Say what is there, what is missing, what was skipped and why, and what it has cost."""

@@ -21,7 +21,7 @@ from rich.progress import (
 from store.records import Progress as Step
 
 _SILENCE_S = 30.0
-_LABELS = {
+STAGE_LABELS = {
     "weights": "Fetch model files",
     "scan": "Scan files",
     "caption": "Caption images",
@@ -91,7 +91,7 @@ class RunView:
             self._console.print(f"[dim]{what}[/dim]")
 
     def _draw(self, step: Step) -> None:
-        label = _LABELS.get(step.stage, step.stage)
+        label = STAGE_LABELS.get(step.stage, step.stage)
         if step.stage not in self._tasks:
             self._tasks[step.stage] = self._progress.add_task(label, total=None)
         # Several criteria are grouped side by side, each counting for itself; the line follows the last that
@@ -104,5 +104,5 @@ class RunView:
         now = time.monotonic()
         if self._said.get(step.stage) != quarter or now - self._said_at > _SILENCE_S:
             self._said[step.stage], self._said_at = quarter, now
-            label = _LABELS.get(step.stage, step.stage)
+            label = STAGE_LABELS.get(step.stage, step.stage)
             self._console.print(f"{label}: {step.done:,} of {step.total:,}" if step.total else f"{label} ...")

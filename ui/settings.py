@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from models.endpoint import Endpoint
 from store.errors import InputError
+from tools.estimate import Prices
 
 
 class Role(BaseModel):
@@ -36,8 +37,14 @@ class Role(BaseModel):
     timeout_s: float = Field(default=120.0, gt=0)
     retries: int = Field(default=4, ge=0)
     logprobs: bool = True
+    tool_calls: bool = True
+    """The server takes tools, so that the model can plan with them (`text` only)."""
     context: int = Field(default=8192, ge=512)
     """Tokens."""
+    price_in: float = Field(default=0.0, ge=0)
+    """Money per million prompt tokens, in any currency, for estimates; 0 when it is not set."""
+    price_out: float = Field(default=0.0, ge=0)
+    """Money per million tokens of the replies."""
 
     def endpoint(self) -> Endpoint:
         """The server of this role. Raises InputError when its key is not in the environment."""
@@ -68,6 +75,10 @@ class Profile(BaseModel):
     propose_batch: int = Field(default=100, ge=2)
     """Captions that one call of the proposer sees."""
     propose_batches: int = Field(default=5, ge=1)
+
+    def prices(self) -> Prices:
+        """What tokens cost, as estimates take it."""
+        return Prices(self.text.price_in, self.text.price_out, self.vision.price_in, self.vision.price_out)
 
 
 def _both(base_url: str, model: str, **more: Any) -> Profile:

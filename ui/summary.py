@@ -36,6 +36,7 @@ def summary(workspace: Workspace, run_id: int | None) -> dict[str, Any]:
             {"at": e.at, "who": e.who, "action": e.action, "target": e.target, "undone_at": e.undone_at}
             for e in workspace.edits.all()
         ],
+        "stages": [s._asdict() for s in workspace.journal.live(run_id)] if run_id is not None else [],
         "times": [t._asdict() for t in workspace.journal.times(run_id)] if run_id is not None else [],
         "usage": [u._asdict() for u in workspace.answers.usage(run_id)],
         "usage_of_all_runs": [u._asdict() for u in workspace.answers.usage()],

@@ -53,8 +53,11 @@ def run(
     state = OrganiseState(
         roots=[str(path.expanduser().resolve()) for path in folders],
         wishes=wishes,
-        accept_all=accept_all,
+        review="accept" if accept_all else "ask",
         rediscover=rediscover,
+        hint="",
+        only=[],
+        stop_after="",
         criteria=[],
     )
     console = Console(stderr=as_json)

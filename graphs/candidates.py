@@ -1,0 +1,107 @@
+"""Candidates for criteria, from the tags or the captions of a collection, with the images they rest on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from langgraph.runtime import Runtime
+
+from graphs.context import Context, Options
+from graphs.progress import stage
+from graphs.tag_fields import tags_of_images
+from store.errors import MissingStep
+from store.records import Criterion, Tag
+from store.workspace import Workspace
+from tools.describe import choose_field
+from tools.propose_criteria import Candidate, propose_criteria
+from tools.propose_from_tags import FieldValues, propose_from_tags, sources_of, telling_fields
+
+_CAPTION_CHARS = 600
+"""Of a caption that is longer, the proposer sees the beginning."""
+
+
+class Found(NamedTuple):
+    """What one discovery found."""
+
+    candidates: list[Candidate]
+    sources: list[list[str]]
+    """For the number of each batch, the images whose captions (or tags) it showed."""
+    from_tags: bool
+
+
+async def find_candidates(runtime: Runtime[Context], hint: str) -> Found:
+    """From the fields of the tags when the taggers saw the images; from captions otherwise."""
+    context = runtime.context
+    images = tags_of_images(context)
+    fields = telling_fields(list(images.values()))
+    if fields:
+        with stage(runtime, "propose", 1) as current:
+            found = await _from_tags(context, images, fields, hint)
+            current.step()
+        return found
+    batches = _batches(context.workspace, context.options)
+    with stage(runtime, "propose", len(batches)) as current:
+        candidates = await propose_criteria(
+            [list(batch) for batch in batches],
+            context.text,
+            hint=hint,
+            rules=context.workspace.grouping.rules(),
+            on_answer=current.step,
+        )
+    return Found(candidates, [list(batch.values()) for batch in batches], from_tags=False)
+
+
+async def _from_tags(
+    context: Context, images: Mapping[str, Sequence[Tag]], fields: Sequence[FieldValues], hint: str
+) -> Found:
+    # Some may go against a rule; then the next ones take their place.
+    most = context.options.max_criteria * (2 if context.workspace.grouping.rules() else 1)
+    chosen = [await _field_about(hint, fields, context)] if hint else list(fields[:most])
+    candidates = await propose_from_tags(chosen, context.text)
+    return Found(candidates, [sources_of(field.name, images) for field in chosen], from_tags=True)
+
+
+async def _field_about(hint: str, fields: Sequence[FieldValues], context: Context) -> FieldValues:
+    """The field that answers the hint. Raises MissingStep where the taggers see none, or no difference."""
+    known = context.workspace.catalogue.tag_fields()
+    name = await choose_field(Criterion("", hint, "What the person asks for."), known, context.text)
+    found = next((field for field in fields if field.name == name), None)
+    if found is not None:
+        return found
+    why = (
+        f"What they see of it ({name}) does not split this collection."
+        if name
+        else f"They see: {', '.join(known)}."
+    )
+    raise MissingStep(
+        f"The embedded taggers see nothing to sort by about '{hint}'. {why} A vision-language model sees "
+        "more (docs/configuration.md says how to set one). A criterion that you name yourself is taken, too: "
+        "`xcluster run --criterion`."
+    )
+
+
+def _batches(workspace: Workspace, options: Options) -> list[dict[str, str]]:
+    """Distinct captions, each with one image that has it, shuffled and cut into batches.
+
+    A small collection is shuffled anew for each.
+    """
+    captions = workspace.catalogue.captions(workspace.catalogue.captioned_ids())
+    images = {c.text[:_CAPTION_CHARS]: image_id for image_id, c in reversed(captions.items()) if c.text}
+    texts = sorted(images)
+    if not texts:
+        raise MissingStep("There are no captions to find criteria in. Run `xcluster run FOLDER` first.")
+    chance = random.Random(options.seed)
+    chance.shuffle(texts)
+    longest = max(len(text) for text in texts)
+    size = max(2, min(options.propose_batch, options.propose_chars // longest))
+    count = options.propose_batches
+    if len(texts) <= size:
+        drawn = [chance.sample(texts, len(texts)) for _ in range(min(count, max(1, len(texts) // 3)))]
+    else:
+        pool = list(texts)
+        while len(pool) < size * count:
+            pool += chance.sample(texts, len(texts))
+        drawn = [pool[n * size : (n + 1) * size] for n in range(count)]
+    return [{text: images[text] for text in batch} for batch in drawn]

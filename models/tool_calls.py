@@ -1,0 +1,123 @@
+"""Tool calls: a model that is given tools and says which to call, over the OpenAI API."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import httpx2
+import openai
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_openai import ChatOpenAI
+
+from models.chat import explain, usage_of
+from models.endpoint import Endpoint
+from store.errors import BadReply, ModelUnavailable
+from store.records import Usage
+
+
+class ToolCall(NamedTuple):
+    """One call that the model asks for. Nothing is known to be valid about it but its form."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The model's turn: calls, or words, or both."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    usage: Usage
+
+
+class Exchange(NamedTuple):
+    """A call that was made and what came of it, as the model is told."""
+
+    call: ToolCall
+    result: str
+
+
+class ToolCaller:
+    """One model of one server that takes tools."""
+
+    def __init__(self, endpoint: Endpoint, *, http: httpx2.AsyncClient | None = None) -> None:
+        """Make the client; nothing is sent yet. `http` replaces the network in tests."""
+        self.endpoint = endpoint
+        self.name = endpoint.model
+        self._client = ChatOpenAI(
+            base_url=endpoint.base_url,
+            api_key=endpoint.api_key,  # type: ignore[arg-type]  # pydantic turns the str into a SecretStr
+            model=endpoint.model,
+            timeout=endpoint.timeout_s,
+            max_retries=endpoint.retries,
+            # Its own client: a shared one would be tied to another event loop.
+            http_async_client=http or openai.DefaultAsyncHttpxClient(),
+        )
+
+    async def call(
+        self,
+        system: str,
+        said: Sequence[tuple[str, str]],
+        exchanges: Sequence[Exchange],
+        tools: Sequence[Mapping[str, Any]],
+    ) -> Called:
+        """Ask what to call next. The model must call one of the tools.
+
+        Args:
+            system: The instructions.
+            said: (role, text) pairs of the conversation, the request last; roles `user` and `assistant`.
+            exchanges: What was called for this request so far, with the results.
+            tools: OpenAI function definitions.
+
+        Raises a ModelError: see `store.errors`. A server that does not know tools answers with `Refused`.
+        """
+        turns: list[BaseMessage] = [SystemMessage(system)]
+        turns += [AIMessage(text) if role == "assistant" else HumanMessage(text) for role, text in said]
+        for exchange in exchanges:
+            call = exchange.call
+            turns.append(
+                AIMessage("", tool_calls=[{"name": call.name, "args": dict(call.arguments), "id": call.id}])
+            )
+            turns.append(ToolMessage(exchange.result, tool_call_id=call.id))
+        start = time.perf_counter()
+        try:
+            answer = await self._client.ainvoke(
+                turns,
+                tools=[{"type": "function", "function": dict(tool)} for tool in tools],
+                tool_choice="required",
+                temperature=0.0,
+                max_tokens=1_000,
+            )
+        except openai.OpenAIError as error:
+            raise explain(error, self.endpoint) from error
+        except (ValueError, TypeError, LookupError) as error:
+            raise ModelUnavailable(f"{self.endpoint.base_url} sent no chat completion ({error}).") from error
+        usage = usage_of(answer, time.perf_counter() - start)
+        if answer.invalid_tool_calls and not answer.tool_calls:
+            wrong = answer.invalid_tool_calls[0]
+            bad = BadReply(
+                f"{self.name} called '{wrong['name']}' with arguments that are no JSON: "
+                f"{wrong['args']!r:.200}. A larger model may help; the buttons do the same."
+            )
+            bad.usage = usage
+            raise bad
+        calls = tuple(
+            ToolCall(c["id"] or f"call-{n}", c["name"], c["args"]) for n, c in enumerate(answer.tool_calls)
+        )
+        return Called(answer.text, calls, usage)
+
+
+def tool(name: str, about: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """An OpenAI function definition with strict arguments: every property named and required."""
+    plain = json.loads(json.dumps(schema))
+    plain["additionalProperties"] = False
+    plain["required"] = list(plain.get("properties", {}))
+    for field in plain.get("properties", {}).values():
+        field.pop("default", None)
+    return {"name": name, "description": about, "parameters": plain, "strict": True}
