@@ -74,11 +74,14 @@ class Ability(Generic[A]):
 
 
 def narrowed(arguments: type[A], offered: Mapping[Kind, Sequence[str]]) -> type[A]:
-    """The same arguments, where each name is one of those on offer, or empty for the one in focus."""
+    """The same arguments, where each name is one of those on offer, or empty for the one in focus.
+
+    Of a kind of which none is on offer, any name can be written.
+    """
     fields: dict[str, Any] = {}
     for name, field in arguments.model_fields.items():
         one, many = refers_to(field)
-        if one is not None:
+        if one is not None and offered[one.kind]:
             choice: Any = Literal[("", *offered[one.kind])]
             fields[name] = (choice, Field(default=field.default, description=field.description))
         elif many is not None and offered[many.kind]:

@@ -26,6 +26,8 @@ _RIDGE = 0.03
 _BIAS = 0.3
 _NEAR = 0.4
 """What an example that says the very same adds to the score of its ability."""
+_EXACT = 1.0
+"""What an example adds that is the very same but for the names."""
 _FAR = 0.6
 """Cosine from which on an example adds anything."""
 
@@ -70,6 +72,7 @@ class Examples:
         masked = embedder.embed([example.masked for example in examples])
         self._vectors = _features(said, masked)
         column = {ability: n for n, ability in enumerate(self._abilities)}
+        self._plain = [_plain(example.masked) for example in examples]
         self._of = np.array([column[example.ability] for example in examples])
         wanted = np.eye(len(column))[self._of]
         # Every ability counts the same, however many examples it has.
@@ -97,7 +100,14 @@ class Examples:
         features = _features(self._embedder.embed([request.text] * len(masks)), self._embedder.embed(masks))
         scores = _with_bias(features) @ self._weights + _NEAR * self._nearness(features)
         best = scores.max(axis=0)
+        for n in {self._of[m] for m in self._exactly(masks)}:
+            best[n] += _EXACT
         return [Ranked(self._abilities[n], float(best[n])) for n in np.argsort(-best)]
+
+    def _exactly(self, masks: Sequence[str]) -> Iterator[int]:
+        """The numbers of the examples that say the very same."""
+        said = {_plain(mask) for mask in masks}
+        return (n for n, plain in enumerate(self._plain) if plain in said)
 
     def _nearness(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """How near each ability's nearest example is, 0 to 1; shape (requests, abilities).
@@ -121,6 +131,10 @@ class Examples:
         vector = _features(self._embedder.embed([request.text]), self._embedder.embed([request.masked()]))[0]
         chosen.sort(key=lambda n: float(self._vectors[n] @ vector))
         return [self.all[n] for n in chosen[-count:]]
+
+
+def _plain(text: str) -> str:
+    return text.casefold().strip(" .!?")
 
 
 def _features(said: NDArray[np.float32], masked: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ Names that stand in the request are put in as they are; what the model writes mu
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_origin
 
 from pydantic import Field, create_model
 
@@ -25,6 +25,7 @@ class _Names(NamedTuple):
 
 
 def names_in(arguments: type[Arguments]) -> _Names:
+    """Sort the fields of a form by what is filled into them."""
     kinds, lists, words = {}, {}, []
     for name, field in arguments.model_fields.items():
         one, many = refers_to(field)
@@ -39,6 +40,9 @@ def names_in(arguments: type[Arguments]) -> _Names:
 
 _NOT_ONLY = frozenset(["except", "besides", "but", "all", "every", "everything", "any"])
 """Words after which more is meant than the names in a request, or others."""
+
+_FROM = frozenset(["from", "of"])
+_TO = frozenset(["to", "into", "under"])
 
 
 def from_names(arguments: type[Arguments], request: Request) -> Arguments | None:
@@ -73,24 +77,44 @@ def said_only(arguments: type[Arguments], values: dict[str, Any], request: Reque
 
     Raises Unsaid when a field that must be filled is among that.
     """
-    stems = {singular(word) for word in plain_words(request.text)}
-    counted = set(numbers(request.text))
+    form = names_in(arguments)
     kept = dict(values)
-    for name in names_in(arguments).words:
+    for name in form.lists:
+        kept[name] = [value for value in values[name] if value and _is_said(value, request)]
+    for name in (*form.kinds, *form.words):
         field, value = arguments.model_fields[name], values[name]
-        if field.annotation is str:
-            words = [singular(word) for word in plain_words(value)]
-            said = sum(word in stems for word in words) * 2 >= len(words) and bool(words)
-        elif field.annotation is int:
-            said = value == 0 or str(value) in counted
-        else:
-            continue
-        if said:
+        if get_origin(field.annotation) is Literal or _is_said(value, request):
             continue
         if field.is_required():
             raise Unsaid(f"For that I need one more thing. {field.description} Please say it all again.")
         kept[name] = field.default
     return kept
+
+
+def _is_said(value: str | int, request: Request) -> bool:
+    """Whether at least half of the words, or the number, stand in the request; or a name in it is meant."""
+    if isinstance(value, int):
+        return value == 0 or str(value) in set(numbers(request.text))
+    if any(value == mention.name for mention in request.mentions) or not names_are_meant(request):
+        return True
+    stems = {singular(word) for word in plain_words(request.text)}
+    words = [singular(word) for word in plain_words(value)]
+    return bool(words) and sum(word in stems for word in words) * 2 >= len(words)
+
+
+def with_directions(values: dict[str, Any], request: Request) -> dict[str, Any]:
+    """A filled `MoveImages` in which the clusters stand as the words before them say: from one, to the other.
+
+    A small model knows both names and mixes them up.
+    """
+    turned = dict(values)
+    for mention in request.mentions:
+        before = [word.casefold() for word in request.words[max(0, mention.start - 2) : mention.start]]
+        if mention.kind == "cluster" and _FROM & set(before):
+            turned["from_cluster"] = mention.name
+        elif mention.kind == "cluster" and _TO & set(before):
+            turned["to_cluster"] = mention.name
+    return turned
 
 
 def closed_form(arguments: type[Arguments], on_offer: dict[Any, list[str]]) -> type[Schema]:
@@ -104,6 +128,7 @@ def closed_form(arguments: type[Arguments], on_offer: dict[Any, list[str]]) -> t
 
 
 def all_fields(arguments: type[Arguments], given: dict[str, Any]) -> dict[str, Any]:
+    """A whole form, in the order of its fields, from the fields that are given."""
     blank = {
         name: "" if field.is_required() else field.default for name, field in arguments.model_fields.items()
     }
@@ -111,6 +136,7 @@ def all_fields(arguments: type[Arguments], given: dict[str, Any]) -> dict[str, A
 
 
 def with_names(request: str, arguments: type[Arguments], on_offer: dict[Any, list[str]]) -> str:
+    """The request with the names that the form may take."""
     form = names_in(arguments)
     kinds = {refers.kind for refers in (*form.kinds.values(), *form.lists.values())}
     told = [f"{kind}: {', '.join(on_offer[kind])}" for kind in sorted(kinds) if on_offer[kind]]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.ability import Kind
 from agent.cluster_index import ClusterIndex
+from agent.outcome import Focus
 from agent.words import singular
 from store.workspace import Workspace
 
@@ -14,6 +17,10 @@ _KIND_WORDS: dict[Kind, frozenset[str]] = {
     "criterion": frozenset(["criterion", "criteria", "grouping", "aspect"]),
     "cluster": frozenset(["cluster", "group", "subgroup"]),
 }
+_NOWHERE = Focus()
+_NEARLY = 0.87
+_SHORT = 5
+"""Letters; a shorter word is near to too many others."""
 _MASKS = ("the criterion", "the cluster")
 _ANNOUNCING = frozenset(["the", "a", "an", "this"]).union(*_KIND_WORDS.values())
 _MARKS = "'\"“”‘’„‚«».,;:!?()[]"
@@ -31,6 +38,8 @@ class Mention:
     """Numbers of the words, the last one not included."""
     exact: bool
     """Written as it is, capital letters included."""
+    criterion_id: str
+    """Of a cluster, the criterion that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +85,61 @@ def clean_mask(parts: Iterator[str]) -> str:
     return " ".join(kept)
 
 
-def read(workspace: Workspace, text: str) -> Request:
-    """Find the names of criteria and clusters in what a person said; longer names win over shorter ones."""
+def read(workspace: Workspace, text: str, focus: Focus = _NOWHERE) -> Request:
+    """Find the names of criteria and clusters in what a person said; longer names win over shorter ones.
+
+    A word that is nearly a name counts as a misspelt one where no word is that name. Of several clusters that
+    bear a name, the one is meant whose criterion is spoken of, too, or is in focus.
+    """
     words = tuple(text.split())
     bare = [word.strip(_MARKS) for word in words]
     stems = [singular(word) for word in bare]
+    names = list(_names(workspace))
+    spans = _apart(_found(names, bare, stems, _same), stems)
+    taken = {n for span in spans for n in range(span[0].start, span[0].end)}
+    misspelt = [n for n in _found(names, bare, stems, _nearly) if not taken & set(range(n.start, n.end))]
+    spans += _apart(misspelt, stems)
+    spoken_of = [span[0].criterion_id for span in spans if len(span) == 1] + [focus.criterion_id]
+    mentions = [next((m for m in span if m.criterion_id in spoken_of), span[0]) for span in spans]
+    return Request(text, words, tuple(sorted(mentions, key=lambda m: m.start)))
+
+
+def _found(
+    names: Sequence[_Name], bare: Sequence[str], stems: Sequence[str], alike: Callable[[str, str], bool]
+) -> list[Mention]:
     found: list[Mention] = []
-    for kind, name, written in sorted(_names(workspace), key=lambda n: -len(n[2])):
-        size = len(written)
-        for start in range(len(words) - size + 1):
-            if tuple(stems[start : start + size]) != tuple(singular(word) for word in written):
-                continue
-            exact = tuple(bare[start : start + size]) == written
-            found.append(Mention(kind, name, start, start + size, exact))
-    found.sort(key=lambda m: (m.start - m.end, -_fit(m, stems)))
-    kept: list[Mention] = []
-    for mention in found:
-        if all(mention.end <= other.start or mention.start >= other.end for other in kept):
-            kept.append(mention)
-    return Request(text, words, tuple(sorted(kept, key=lambda m: m.start)))
+    for name in names:
+        size, wanted = len(name.written), " ".join(map(singular, name.written))
+        for start in range(len(bare) - size + 1):
+            if alike(" ".join(stems[start : start + size]), wanted):
+                exact = tuple(bare[start : start + size]) == name.written
+                found.append(Mention(name.kind, name.name, start, start + size, exact, name.criterion_id))
+    return found
+
+
+def _same(said: str, name: str) -> bool:
+    return said == name
+
+
+def _nearly(said: str, name: str) -> bool:
+    if min(len(said), len(name)) < _SHORT or said[0] != name[0]:
+        return False
+    return difflib.SequenceMatcher(a=said, b=name).ratio() >= _NEARLY
+
+
+def _apart(found: Sequence[Mention], stems: Sequence[str]) -> list[list[Mention]]:
+    """Mentions that do not overlap, the longest and fittest first; each with the others that fit as well."""
+    ranked = sorted(found, key=lambda m: (m.start - m.end, -_fit(m, stems)))
+    kept: list[list[Mention]] = []
+    for mention in ranked:
+        over = [span for span in kept if mention.start < span[0].end and span[0].start < mention.end]
+        if not over:
+            kept.append([mention])
+            continue
+        first = over[0][0]
+        if (first.start, first.end, first.kind) == (mention.start, mention.end, mention.kind):
+            over[0].append(mention)
+    return kept
 
 
 def _fit(mention: Mention, stems: Sequence[str]) -> int:
@@ -104,12 +149,21 @@ def _fit(mention: Mention, stems: Sequence[str]) -> int:
     return said + (1 if mention.exact else 0)
 
 
-def _names(workspace: Workspace) -> Iterator[tuple[Kind, str, tuple[str, ...]]]:
+class _Name(NamedTuple):
+    """A name of the workspace, as it is offered and as it is written."""
+
+    kind: Kind
+    name: str
+    written: tuple[str, ...]
+    criterion_id: str
+
+
+def _names(workspace: Workspace) -> Iterator[_Name]:
     for criterion in workspace.grouping.criteria("accepted", "proposed", "vetoed"):
-        yield "criterion", criterion.name, tuple(criterion.name.split())
+        yield _Name("criterion", criterion.name, tuple(criterion.name.split()), criterion.id)
     index = ClusterIndex(workspace)
     for entry in index.entries:
-        yield "cluster", index.label(entry.cluster), tuple(entry.path[-1].split())
+        yield _Name("cluster", index.label(entry.cluster), tuple(entry.path[-1].split()), entry.criterion.id)
 
 
 def _tail(word: str) -> str:

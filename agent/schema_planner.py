@@ -14,7 +14,7 @@ from typing import Any
 
 import prompts
 from agent.ability import Ability, Arguments
-from agent.arguments import NoneOfThese
+from agent.arguments import MoveImages, NoneOfThese
 from agent.desk import Desk
 from agent.examples import Examples, Ranked
 from agent.forms import (
@@ -25,6 +25,7 @@ from agent.forms import (
     names_are_meant,
     names_in,
     said_only,
+    with_directions,
     with_names,
 )
 from agent.mentions import Request, read
@@ -73,7 +74,7 @@ class SchemaPlanner:
 
     async def next(self, desk: Desk, turn: Turn) -> Step | Done:
         """The step for the first part of the request that has none yet."""
-        parts = self._parts(desk, turn.request)
+        parts = self._parts(desk, turn.request, turn.focus)
         if len(turn.told) >= len(parts) or any(not told.outcome.found for told in turn.told):
             return Done()
         request = parts[len(turn.told)]
@@ -100,15 +101,15 @@ class SchemaPlanner:
             return among[0]
         return ability_named(chosen(answer.value))
 
-    def _parts(self, desk: Desk, text: str) -> list[Request]:
+    def _parts(self, desk: Desk, text: str, focus: Focus) -> list[Request]:
         """The request, or its parts where it joins several commands, as in 'veto Mood and undo that'."""
         for joint in _JOINTS:
             pieces = [_bare(piece) for piece in text.split(joint)]
             if 1 < len(pieces) <= 3 and all(
                 piece.split() and piece.split()[0].casefold() in _VERBS for piece in pieces
             ):
-                return [read(desk.workspace, piece) for piece in pieces]
-        return [read(desk.workspace, text)]
+                return [read(desk.workspace, piece, focus) for piece in pieces]
+        return [read(desk.workspace, text, focus)]
 
     # its form --------------------------------------------------------------------------------------------
 
@@ -123,10 +124,10 @@ class SchemaPlanner:
         if known is not None:
             return known
         on_offer = offered(desk.workspace, focus, request.text)
-        for kind in ("criterion", "cluster"):
-            said = request.names(kind)
-            others = [] if said and names_are_meant(request) else on_offer[kind]
-            on_offer[kind] = [*said, *(name for name in others if name not in said)]
+        if names_are_meant(request):
+            # Others would only tempt the model. Where the person named none that is known, it copies what was
+            # said, and whoever looks that up says which names there are.
+            on_offer = {"criterion": request.names("criterion"), "cluster": request.names("cluster")}
         turns = prompts.render(
             "schema_planner_fill",
             ability=ability,
@@ -138,6 +139,8 @@ class SchemaPlanner:
         reply = closed_form(ability.arguments, on_offer)
         answer = await desk.text.ask("plan", Question(_with(turns, shown), reply, max_tokens=200))
         values = said_only(form, answer.value.model_dump(), request)
+        if form is MoveImages:
+            values = with_directions(values, request)
         return form.model_validate({k: _one_line(v) if isinstance(v, str) else v for k, v in values.items()})
 
 

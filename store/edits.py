@@ -163,24 +163,21 @@ class Edits:
         """Invert the rows that the act (or its undo) changed, and write down what that changes."""
         with self._db.transaction() as connection:
             connection.execute("PRAGMA defer_foreign_keys = ON")
-            changes = connection.execute(
-                "SELECT tab, before, after FROM edit_change WHERE edit_id = ? AND of_undo = ?"
-                " ORDER BY seq DESC",
-                (edit.id, of_undo),
-            ).fetchall()
-            connection.execute("DELETE FROM edit_change WHERE edit_id = ?", (edit.id,))
             with _written_down(connection, edit.id, of_undo=not of_undo):
                 for table in _PUT_ASIDE[edit.regroups]:
                     connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (edit.target,))
                 if edit.regroups:
                     connection.execute("DELETE FROM setting WHERE key = ?", (carried_key(edit.target),))
-                for table, before, after in changes:
-                    _invert(connection, table, before, after)
+                for table in _TABLES:
+                    _restore(connection, table, edit.id, of_undo=of_undo)
                 # A run may have filled clusters that are gone now: those images are placed again.
                 connection.execute(
                     "DELETE FROM assignment WHERE cluster_id != ''"
                     " AND NOT EXISTS (SELECT 1 FROM cluster c WHERE c.id = cluster_id)"
                 )
+            connection.execute(
+                "DELETE FROM edit_change WHERE edit_id = ? AND of_undo = ?", (edit.id, of_undo)
+            )
             when = "NULL" if of_undo else "CURRENT_TIMESTAMP"
             connection.execute(f"UPDATE edit SET undone_at = {when} WHERE id = ?", (edit.id,))
 
@@ -204,16 +201,24 @@ def _written_down(connection: sqlite3.Connection, edit_id: int, *, of_undo: bool
                 connection.execute(f"DROP TRIGGER IF EXISTS written_{table}_{event}")
 
 
-def _invert(connection: sqlite3.Connection, table: str, before: str | None, after: str | None) -> None:
+def _restore(connection: sqlite3.Connection, table: str, edit_id: int, *, of_undo: bool) -> None:
+    """Make every row that the changes touched what it was before the first of them."""
     key, columns = _TABLES[table]
-    if after is not None:
-        values = dict(zip(columns, json.loads(after), strict=True))
-        where = " AND ".join(f"{column} = ?" for column in key)
-        connection.execute(f"DELETE FROM {table} WHERE {where}", [values[column] for column in key])
-    if before is not None:
-        marks = ",".join("?" * len(columns))
-        statement = f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-        connection.execute(statement, json.loads(before))
+    of_row = [f"json_extract(COALESCE(before, after), '$[{columns.index(column)}]')" for column in key]
+    keys = ", ".join(f"key{n}" for n in range(len(key)))
+    connection.execute(
+        f"CREATE TEMP TABLE touched AS SELECT MIN(seq) AS first,"
+        f" {', '.join(f'{value} AS key{n}' for n, value in enumerate(of_row))} FROM edit_change"
+        f" WHERE edit_id = ? AND of_undo = ? AND tab = ? GROUP BY {keys}",
+        (edit_id, of_undo, table),
+    )
+    connection.execute(f"DELETE FROM {table} WHERE ({', '.join(key)}) IN (SELECT {keys} FROM touched)")
+    values = ", ".join(f"json_extract(before, '$[{n}]')" for n in range(len(columns)))
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM touched"
+        " JOIN edit_change ON seq = first WHERE before IS NOT NULL ORDER BY seq"
+    )
+    connection.execute("DROP TABLE touched")
 
 
 def _edit(row: Row) -> Edit:

@@ -91,7 +91,9 @@ def fill(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def desk_of(workspace: Workspace, *, base_url: str = "http://127.0.0.1:9/v1", **more: Any) -> Desk:
+def desk_of(
+    workspace: Workspace, *, base_url: str = "http://127.0.0.1:9/v1", model: str = "m", **more: Any
+) -> Desk:
     """A desk whose text model is at `base_url`; by default nobody is there, so that asking it fails."""
 
     @contextmanager
@@ -101,7 +103,7 @@ def desk_of(workspace: Workspace, *, base_url: str = "http://127.0.0.1:9/v1", **
 
     return Desk(
         workspace=workspace,
-        text=Asker(ChatModel(Endpoint(base_url, "m", retries=0)), workspace.answers),
+        text=Asker(ChatModel(Endpoint(base_url, model, retries=0)), workspace.answers),
         embedder=WordEmbedder(),
         memory=memory,
         estimator=Estimator(workspace, text_model="m", vision_model=""),

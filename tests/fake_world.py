@@ -188,6 +188,10 @@ def _aspect(name: str, field: Mapping[str, Any], schema: Mapping[str, Any], text
     if "$ref" in field:
         field = schema["$defs"][field["$ref"].rpartition("/")[2]]
     if field.get("type") == "object":
+        if "definition" in field["properties"]:
+            # A field of the taggers is put into a person's words.
+            word = name.removeprefix("main ")
+            return {"name": word.capitalize(), "definition": f"Which {word} the picture has."}
         said = {"name": label, "description": f"Of {name.lower()} it shows: {label}."}
         return {
             key: said.get(key) or _filled(value, schema, text) for key, value in field["properties"].items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,8 @@ class TerminalChat:
     def request(self, text: str, *, yes: bool) -> dict[str, Any]:
         """Make one request; what it asks is approved with `yes`, else printed and left to wait.
 
-        Returns `conversation`, `request`, and `asked` if it waits, else `claims`, `told` and `focus`. Raises as
-        `Talk.say` does.
+        Returns `conversation`, `request`, and `asked` if it waits, else `claims`, `told` and `focus`.
+        Raises as `Talk.say` does.
         """
         if not self._quiet:
             self._console.print(Text(f"> {printable(text)}", style="bold"))
@@ -158,7 +158,7 @@ class TerminalChat:
 
     # one turn --------------------------------------------------------------------------------------------
 
-    def _run_to_end(self, turn: Any) -> Asked | None:
+    def _run_to_end(self, turn: Coroutine[Any, Any, Asked | None]) -> Asked | None:
         self._wishes.clear()
         if self._quiet:
             return self._runner.run(turn)

@@ -101,14 +101,17 @@ def _waits_long(engine: Engine, job: TalkJob) -> bool:
 def _claims(
     engine: Engine, claims: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], key: str
 ) -> None:
+    """Draw the sentences; those in a row that rest on the same have it shown once, below the last of them."""
     facts = facts_of(outcomes)
     missed = {fact.text for outcome in outcomes if not outcome.found for fact in outcome.facts}
+    cited = [[facts[n] for n in claim["facts"] if n < len(facts)] for claim in claims]
+    evidence = [_evidence(each) for each in cited]
     for number, claim in enumerate(claims):
-        cited = [facts[n] for n in claim["facts"] if n < len(facts)]
-        sentence = Fact(text=claim["text"], evidence=_evidence(cited))
-        found = not cited or any(fact.text not in missed for fact in cited)
-        show_outcome(engine, Outcome(facts=(sentence,), found=found), f"{key}-claim{number}")
-        if not cited and facts:
+        shown = () if evidence[number] == next(iter(evidence[number + 1 :]), ()) else evidence[number]
+        found = not cited[number] or any(fact.text not in missed for fact in cited[number])
+        sentence = Outcome(facts=(Fact(text=claim["text"], evidence=shown),), found=found)
+        show_outcome(engine, sentence, f"{key}-claim{number}")
+        if not cited[number] and facts:
             st.caption("Said without evidence: nothing that was looked up bears it out.")
 
 

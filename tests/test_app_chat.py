@@ -1,0 +1,294 @@
+"""The chat page, driven through Streamlit's own test client, on a real workspace, engine and planner."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from agent.examples import Examples
+from agent.outcome import Fact, Outcome
+from store.records import Assignment, Caption, Cluster, Criterion, Image
+from store.workspace import Workspace
+from tests.fake_server import FakeServer
+from tests.spine import write_profile
+from tools.suggest import suggest
+from ui.engine import Engine, close_engines, engine_for
+from ui.talks import TalkJob
+
+HERE: dict[str, Engine] = {}
+"""The app's script is run apart from this file; it finds its engine here."""
+_PATIENCE_S = 120.0
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty captioned images; Place with two groups, Mood and Subject proposed.
+
+    The planner's examples are embedded already, which takes seconds.
+    """
+    folder = tmp_path_factory.mktemp("chat") / "holiday.xcluster"
+    with Workspace(folder, create=True) as workspace:
+        _fill(workspace)
+    engine = Engine(folder)
+    Examples.load(engine.desk.embedder)
+    engine.close()
+    return folder
+
+
+@pytest.fixture
+def engine(filled: Path, tmp_path: Path, server: FakeServer) -> Iterator[Engine]:
+    folder = tmp_path / filled.name
+    shutil.copytree(filled, folder)
+    write_profile(folder, server)
+    with (folder / "xcluster.toml").open("a", encoding="utf-8") as file:
+        file.write("tool_calls = false\n")
+    HERE["now"] = engine_for(folder)
+    yield HERE["now"]
+    close_engines()
+
+
+def restarted(engine: Engine) -> Engine:
+    """The engine of another process, as far as the workspace can tell."""
+    close_engines()
+    HERE["now"] = engine_for(engine.workspace.folder)
+    return HERE["now"]
+
+
+def _script() -> None:
+    from tests.test_app_chat import HERE
+    from ui.web.page_chat import page
+
+    page(HERE["now"])
+
+
+def opened(**query: str) -> AppTest:
+    """The page as a browser has it that was just opened."""
+    app = AppTest.from_function(_script, default_timeout=_PATIENCE_S)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return drawn(app)
+
+
+def drawn(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def say(app: AppTest, text: str) -> TalkJob:
+    app.chat_input[0].set_value(text)
+    drawn(app)
+    job = HERE["now"].talks.job(conversation(app))
+    assert job is not None
+    return job
+
+
+def answered(app: AppTest, text: str) -> AppTest:
+    """The page when what was said is answered, or stopped to ask."""
+    assert say(app, text).wait(_PATIENCE_S)
+    return drawn(app)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    (button,) = [button for button in app.button if button.label.replace("\\", "") == label]
+    assert not button.disabled
+    button.click()
+    return drawn(app)
+
+
+def after(app: AppTest) -> AppTest:
+    """The page when the turn that is under way is over."""
+    job = HERE["now"].talks.job(conversation(app))
+    assert job is not None
+    assert job.wait(_PATIENCE_S)
+    return drawn(app)
+
+
+def conversation(app: AppTest) -> str:
+    # What was given is a string, what the page put there a list.
+    found = app.query_params["conversation"]
+    return found if isinstance(found, str) else found[0]
+
+
+def shown(app: AppTest) -> str:
+    words = [
+        str(e.value) for name in ("title", "markdown", "caption", "error", "info") for e in app.get(name)
+    ]
+    return "\n".join(words).replace("\\", "")
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label.replace("\\", "") for button in app.button]
+
+
+def _fill(workspace: Workspace) -> None:
+    ids = [hashlib.sha256(f"imported:{n}".encode()).hexdigest() for n in range(20)]
+    texts = [
+        f"Picture {n} of {what}." for n, what in enumerate(["a beach"] * 10 + ["a room"] * 6 + ["fog"] * 4)
+    ]
+    rows = zip(ids, texts, strict=True)
+    workspace.catalogue.add_imported(
+        [(Image(i, 0, 0, "none", 0, ""), Caption(i, text, "import")) for i, text in rows]
+    )
+    grouping = workspace.grouping
+    grouping.save_criteria(
+        [
+            Criterion("place", "Place", "Where it was taken.", status="accepted", support=3),
+            Criterion("mood", "Mood", "How it feels.", values=("calm", "tense"), support=2),
+            Criterion("subject", "Subject", "What it shows.", support=2),
+        ]
+    )
+    clusters = [Cluster("c1", "place", "coarse", "Outdoors"), Cluster("c2", "place", "coarse", "Indoors")]
+    clusters += [
+        Cluster("f1", "place", "fine", "beach", "c1", ("beach",)),
+        Cluster("f2", "place", "fine", "kitchen", "c2", ("kitchen",)),
+    ]
+    grouping.replace_clusters("place", clusters)
+    places = ["f1"] * 10 + ["f2"] * 6
+    sorted_ones = [Assignment(i, "place", at, 0.8, "name") for i, at in zip(ids, places, strict=False)]
+    unclear = [Assignment(i, "place", "", 0.0, "name", "it cannot be told") for i in ids[16:]]
+    grouping.add_assignments([*sorted_ones, *unclear])
+
+
+def test_an_empty_chat_gives_examples_of_the_collection_that_can_be_pressed(engine: Engine) -> None:
+    app = opened()
+    assert "Ask about the collection" in shown(app)
+    examples = suggest(engine.workspace, most=3)
+    assert labels(app) == examples
+    app = after(press(app, examples[0]))
+    assert app.title[0].value.replace("\\", "") == examples[0]
+    assert [turn.role for turn in engine.workspace.conversations.turns(conversation(app))] == [
+        "person",
+        "planner",
+    ]
+
+
+def test_an_answer_shows_its_sentences_their_evidence_and_what_was_found(engine: Engine) -> None:
+    app = answered(opened(), "What is in 'Outdoors'?")
+    assert "'Outdoors' holds 10 of 20 images (50 %)." in shown(app)
+    assert "Outdoors" in labels(app)
+    assert app.expander[0].label.replace("\\", "") == "Show cluster 'Outdoors'"
+    assert "without evidence" not in shown(app)
+    # Another browser, another process: what was said is in the workspace.
+    restarted(engine)
+    again = opened(conversation=conversation(app))
+    assert "'Outdoors' holds 10 of 20 images (50 %)." in shown(again)
+
+
+def test_a_sentence_that_cites_nothing_is_marked(engine: Engine) -> None:
+    conversations = engine.workspace.conversations
+    made = conversations.start().id
+    conversations.say(made, "person", {"text": "How many?"})
+    outcome = Outcome(facts=(Fact(text="There are 4 images."),)).model_dump()
+    claims = [{"text": "There are 4 images.", "facts": [0]}, {"text": "They are lovely.", "facts": []}]
+    told = [{"ability": "collection_facts", "arguments": {}, "outcome": outcome}]
+    conversations.say(made, "planner", {"claims": claims, "told": told, "focus": {}})
+    words = shown(opened(conversation=made)).splitlines()
+    assert len([line for line in words if "Said without evidence" in line]) == 1
+
+
+def test_a_change_can_be_taken_back_from_where_it_was_made(engine: Engine) -> None:
+    app = answered(opened(), "Veto Mood")
+    assert engine.workspace.grouping.criterion("mood").status == "vetoed"
+    app = press(app, "Undo")
+    assert engine.workspace.grouping.criterion("mood").status == "proposed"
+    assert "Undo" not in labels(app)
+
+
+def test_it_means_what_the_page_before_was_about(engine: Engine) -> None:
+    app = opened(criterion="place", cluster="c2")
+    assert "What you say is about 'Indoors' under 'Place'" in shown(app)
+    app = answered(app, "What is in it?")
+    assert "'Indoors' holds 6 of 20 images" in shown(app)
+    assert "cluster" not in app.query_params
+
+
+def test_a_step_that_is_asked_about_waits_also_through_a_restart_and_can_be_rejected(engine: Engine) -> None:
+    app = answered(opened(), "Accept Mood")
+    assert {"Approve", "Reject"} < set(labels(app))
+    assert app.chat_input[0].disabled
+    engine = restarted(engine)
+    app = opened(conversation=conversation(app))
+    assert "It takes more than the 25 model calls that are done unasked." in shown(app)
+    assert "What it takes: " in shown(app)
+    app = after(press(app, "Reject"))
+    assert "You said no. Nothing was changed." in shown(app)
+    assert engine.workspace.grouping.criterion("mood").status == "proposed"
+    assert not app.chat_input[0].disabled
+
+
+def test_a_step_can_be_changed_before_it_is_done_and_its_run_is_started(engine: Engine) -> None:
+    app = answered(opened(), "Accept Mood")
+    (criteria,) = app.multiselect
+    criteria.set_value(["Subject"])
+    app = after(press(drawn(app), "Approve with changes"))
+    status = {criterion.id: criterion.status for criterion in engine.workspace.grouping.criteria()}
+    assert status == {"place": "accepted", "mood": "proposed", "subject": "accepted"}
+    assert engine.run is not None
+    assert engine.run.wait(_PATIENCE_S)
+    assert engine.run.error == ""
+    assert sum(engine.workspace.grouping.leaf_counts("subject").values()) == 20
+
+
+_FOR_THE_MODEL = "Refine Place: pay attention to the light"
+
+
+def test_what_the_model_cannot_do_is_told_and_kept(engine: Engine, server: FakeServer) -> None:
+    server.trouble.fail_first, server.trouble.fail_status = 99, 401
+    app = answered(opened(), _FOR_THE_MODEL)
+    assert len(app.error) == 1
+    assert "The pages do the same by buttons." in shown(app)
+    assert not app.chat_input[0].disabled
+    restarted(engine)
+    assert len(opened(conversation=conversation(app)).error) == 1
+
+
+def test_a_page_that_is_loaded_in_mid_turn_finds_it_again_and_can_stop_it(
+    engine: Engine, server: FakeServer
+) -> None:
+    server.trouble.delay_s = 60.0
+    app = opened()
+    job = say(app, _FOR_THE_MODEL)
+    again = opened(conversation=conversation(app))
+    assert _FOR_THE_MODEL in shown(again)
+    assert [status.state for status in again.status] == ["running"]
+    assert again.chat_input[0].disabled
+    app = after(press(again, "Stop"))
+    assert not job.active
+    assert "You stopped this request." in shown(app)
+    assert not app.chat_input[0].disabled
+
+
+def test_a_request_that_a_dead_process_left_is_asked_again_on_demand(engine: Engine) -> None:
+    made = engine.workspace.conversations.start().id
+    engine.workspace.conversations.say(made, "person", {"text": "What is in 'Outdoors'?"})
+    app = opened(conversation=made)
+    assert "This was not answered" in shown(app)
+    app = after(press(app, "Ask it again"))
+    assert "'Outdoors' holds 10 of 20 images" in shown(app)
+
+
+def test_conversations_can_be_opened_left_and_deleted(engine: Engine) -> None:
+    app = answered(opened(), "What is in 'Outdoors'?")
+    first = conversation(app)
+    app = press(app, "New")
+    assert "conversation" not in app.query_params
+    app = answered(app, "Which images are unclear under Place?")
+    assert conversation(app) != first
+    app = press(app, "What is in 'Outdoors'?")
+    assert conversation(app) == first
+    app = press(app, "Delete the open one")
+    assert [each.id for each in engine.workspace.conversations.all()] != []
+    assert first not in [each.id for each in engine.workspace.conversations.all()]
+    assert "gone" in opened(conversation=first).warning[0].value
