@@ -38,7 +38,7 @@ def names_in(arguments: type[Arguments]) -> _Names:
     return _Names(kinds, lists, words)
 
 
-_NOT_ONLY = frozenset(["except", "besides", "but", "all", "every", "everything", "any"])
+_NOT_ONLY = frozenset(["except", "besides", "but", "all", "every", "everything"])
 """Words after which more is meant than the names in a request, or others."""
 
 _FROM = frozenset(["from", "of"])

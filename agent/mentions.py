@@ -18,6 +18,8 @@ _KIND_WORDS: dict[Kind, frozenset[str]] = {
     "cluster": frozenset(["cluster", "group", "subgroup"]),
 }
 _NOWHERE = Focus()
+_EVERYDAY = frozenset(["one", "none", "some", "many", "few", "other", "all", "any", "no", "yes"])
+"""Clusters may be called so; in small letters these are words."""
 _NEARLY = 0.87
 _SHORT = 5
 """Letters; a shorter word is near to too many others."""
@@ -113,6 +115,8 @@ def _found(
         for start in range(len(bare) - size + 1):
             if alike(" ".join(stems[start : start + size]), wanted):
                 exact = tuple(bare[start : start + size]) == name.written
+                if not exact and wanted in _EVERYDAY:
+                    continue
                 found.append(Mention(name.kind, name.name, start, start + size, exact, name.criterion_id))
     return found
 

@@ -41,6 +41,10 @@ _PLAIN = 0.22
 """How far the first ability must be ahead of the second (in `Examples.rank`'s score) to be taken unasked."""
 _NO_PLACE = 0.12
 """What each name that an ability has no place for takes from its score."""
+_NO_NAME = 0.12
+"""What it takes from the score of an act that nobody said what to do it to."""
+_AMONG = 5
+"""How far down the ranking abilities are looked at."""
 _ASKED = 3
 """How many abilities the model chooses among."""
 _SHOWN = 4
@@ -78,7 +82,7 @@ class SchemaPlanner:
         if len(turn.told) >= len(parts) or any(not told.outcome.found for told in turn.told):
             return Done()
         request = parts[len(turn.told)]
-        ability = await self._choose(desk, request)
+        ability = await self._choose(desk, request, turn.focus)
         try:
             return Step(ability.name, await self._fill(desk, ability, request, turn.focus))
         except Unsaid as missing:
@@ -86,8 +90,8 @@ class SchemaPlanner:
 
     # which ability ---------------------------------------------------------------------------------------
 
-    async def _choose(self, desk: Desk, request: Request) -> Ability[Any]:
-        ranked = _fitting(self._examples.rank(request), request)
+    async def _choose(self, desk: Desk, request: Request, focus: Focus) -> Ability[Any]:
+        ranked = _fitting(self._examples.rank(request), request, focus)
         if ranked[0].score - ranked[1].score >= _PLAIN:
             return ability_named(ranked[0].ability)
         among = [ability_named(r.ability) for r in ranked[:_ASKED]]
@@ -144,26 +148,37 @@ class SchemaPlanner:
         return form.model_validate({k: _one_line(v) if isinstance(v, str) else v for k, v in values.items()})
 
 
-def _fitting(ranked: Sequence[Ranked], request: Request) -> list[Ranked]:
-    """The ranking anew: an ability whose form has no place for a name in the request is less likely meant."""
-    return sorted(
-        (
-            r._replace(score=r.score - _NO_PLACE * _left_over(ability_named(r.ability), request))
-            for r in ranked
-        ),
-        key=lambda r: -r.score,
-    )
+def _fitting(ranked: Sequence[Ranked], request: Request, focus: Focus) -> list[Ranked]:
+    """The ranking anew, less for an ability whose form and the names in the request do not fit each other.
+
+    Where there is a choice, those that have no place for a name in the request are out.
+    """
+    scored, misfits = [], set()
+    for r in ranked:
+        ability = ability_named(r.ability)
+        over, under = _misfit(ability, request, focus)
+        scored.append(r._replace(score=r.score - _NO_PLACE * over - (_NO_NAME if under else 0.0)))
+        if over:
+            misfits.add(r.ability)
+    scored.sort(key=lambda r: -r.score)
+    fit = [r for r in scored[:_AMONG] if r.ability not in misfits]
+    return fit if len(fit) > 1 else scored
 
 
-def _left_over(ability: Ability[Any], request: Request) -> int:
+def _misfit(ability: Ability[Any], request: Request, focus: Focus) -> tuple[int, bool]:
+    """How many names in a request the form has no place for, and whether it lacks one that it changes."""
     form = names_in(ability.arguments)
-    left = 0
-    for kind in ("criterion", "cluster"):
-        if any(refers.kind == kind for refers in form.lists.values()):
-            continue
-        names = {m.name for m in request.mentions if m.kind == kind and (m.exact or kind == "cluster")}
-        left += max(0, len(names) - sum(refers.kind == kind for refers in form.kinds.values()))
-    return left
+    over, under = 0, False
+    for kind, in_focus in (
+        ("criterion", focus.criterion_id),
+        ("cluster", focus.cluster_id or focus.image_id),
+    ):
+        places = sum(refers.kind == kind for refers in form.kinds.values())
+        said = {m.name for m in request.mentions if m.kind == kind and (m.exact or kind == "cluster")}
+        if not any(refers.kind == kind for refers in form.lists.values()):
+            over += max(0, len(said) - places)
+        under = under or bool(ability.effect == "edit" and places and not said and not in_focus)
+    return over, under
 
 
 def _bare(piece: str) -> str:

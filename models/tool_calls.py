@@ -99,18 +99,23 @@ class ToolCaller:
         except (ValueError, TypeError, LookupError) as error:
             raise ModelUnavailable(f"{self.endpoint.base_url} sent no chat completion ({error}).") from error
         usage = usage_of(answer, time.perf_counter() - start)
-        if answer.invalid_tool_calls and not answer.tool_calls:
-            wrong = answer.invalid_tool_calls[0]
-            bad = BadReply(
-                f"{self.name} called '{wrong['name']}' with arguments that are no JSON: "
-                f"{wrong['args']!r:.200}. A larger model may help; the buttons do the same."
-            )
+        if not answer.tool_calls and (wrong := _what_is_wrong(answer)):
+            bad = BadReply(f"{self.name} {wrong}. A larger model may help; the buttons do the same.")
             bad.usage = usage
             raise bad
         calls = tuple(
             ToolCall(c["id"] or f"call-{n}", c["name"], c["args"]) for n, c in enumerate(answer.tool_calls)
         )
         return Called(answer.text, calls, usage)
+
+
+def _what_is_wrong(answer: AIMessage) -> str:
+    """Why there is no call in an answer, in words; empty where the model just spoke."""
+    for call in answer.invalid_tool_calls:
+        return f"called '{call['name']}' with arguments that are no JSON: {call['args']!r:.200}"
+    if answer.response_metadata.get("finish_reason") == "length":
+        return f"did not come to an end: {answer.text[:200]!r}"
+    return ""
 
 
 def tool(name: str, about: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from agent.examples import Examples
 from agent.outcome import Fact, Outcome
-from store.records import Assignment, Caption, Cluster, Criterion, Image
-from store.workspace import Workspace
 from tests.fake_server import FakeServer
-from tests.spine import write_profile
+from tests.talk_workspace import copied
+from tests.talk_workspace import filled as filled
 from tools.suggest import suggest
 from ui.engine import Engine, close_engines, engine_for
 from ui.talks import TalkJob
@@ -31,29 +27,9 @@ def server() -> Iterator[FakeServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty captioned images; Place with two groups, Mood and Subject proposed.
-
-    The planner's examples are embedded already, which takes seconds.
-    """
-    folder = tmp_path_factory.mktemp("chat") / "holiday.xcluster"
-    with Workspace(folder, create=True) as workspace:
-        _fill(workspace)
-    engine = Engine(folder)
-    Examples.load(engine.desk.embedder)
-    engine.close()
-    return folder
-
-
 @pytest.fixture
 def engine(filled: Path, tmp_path: Path, server: FakeServer) -> Iterator[Engine]:
-    folder = tmp_path / filled.name
-    shutil.copytree(filled, folder)
-    write_profile(folder, server)
-    with (folder / "xcluster.toml").open("a", encoding="utf-8") as file:
-        file.write("tool_calls = false\n")
-    HERE["now"] = engine_for(folder)
+    HERE["now"] = engine_for(copied(filled, tmp_path, server))
     yield HERE["now"]
     close_engines()
 
@@ -122,43 +98,13 @@ def conversation(app: AppTest) -> str:
 
 
 def shown(app: AppTest) -> str:
-    words = [
-        str(e.value) for name in ("title", "markdown", "caption", "error", "info") for e in app.get(name)
-    ]
+    kinds = (app.title, app.markdown, app.caption, app.error, app.info)
+    words = [str(element.value) for elements in kinds for element in elements]
     return "\n".join(words).replace("\\", "")
 
 
 def labels(app: AppTest) -> list[str]:
     return [button.label.replace("\\", "") for button in app.button]
-
-
-def _fill(workspace: Workspace) -> None:
-    ids = [hashlib.sha256(f"imported:{n}".encode()).hexdigest() for n in range(20)]
-    texts = [
-        f"Picture {n} of {what}." for n, what in enumerate(["a beach"] * 10 + ["a room"] * 6 + ["fog"] * 4)
-    ]
-    rows = zip(ids, texts, strict=True)
-    workspace.catalogue.add_imported(
-        [(Image(i, 0, 0, "none", 0, ""), Caption(i, text, "import")) for i, text in rows]
-    )
-    grouping = workspace.grouping
-    grouping.save_criteria(
-        [
-            Criterion("place", "Place", "Where it was taken.", status="accepted", support=3),
-            Criterion("mood", "Mood", "How it feels.", values=("calm", "tense"), support=2),
-            Criterion("subject", "Subject", "What it shows.", support=2),
-        ]
-    )
-    clusters = [Cluster("c1", "place", "coarse", "Outdoors"), Cluster("c2", "place", "coarse", "Indoors")]
-    clusters += [
-        Cluster("f1", "place", "fine", "beach", "c1", ("beach",)),
-        Cluster("f2", "place", "fine", "kitchen", "c2", ("kitchen",)),
-    ]
-    grouping.replace_clusters("place", clusters)
-    places = ["f1"] * 10 + ["f2"] * 6
-    sorted_ones = [Assignment(i, "place", at, 0.8, "name") for i, at in zip(ids, places, strict=False)]
-    unclear = [Assignment(i, "place", "", 0.0, "name", "it cannot be told") for i in ids[16:]]
-    grouping.add_assignments([*sorted_ones, *unclear])
 
 
 def test_an_empty_chat_gives_examples_of_the_collection_that_can_be_pressed(engine: Engine) -> None:

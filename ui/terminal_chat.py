@@ -17,9 +17,6 @@ from agent.names import offered
 from agent.outcome import Focus, RunWish
 from agent.state import Asked, Decision
 from agent.talk import Talk
-from graphs.drive import organise
-from graphs.pause import Pause
-from graphs.state import OrganiseState, Review
 from store.errors import WorkspaceError, XclusterError
 from store.workspace import Workspace
 from tools.ask import Asker
@@ -30,6 +27,7 @@ from ui.run_view import RunView
 from ui.show_tree import printable
 from ui.talk_words import argument_fields, planned_by, planner_note, step_words
 from ui.talking import STOPPED, one_run, planner_for
+from ui.terminal_run import run_here
 from ui.terminal_turn import ask_changes, next_words, print_asked, print_turn
 
 _LEAVE = ("exit", "quit")
@@ -146,6 +144,8 @@ class TerminalChat:
                 asked = self._stopped()
             except XclusterError as error:
                 self._console.print(Text(printable(str(error)), style="red"))
+                # A turn that failed waits for nothing any more.
+                asked = self._runner.run(self._talk.asked(self._id))
 
     def _stopped(self) -> Asked | None:
         """Leave no request without an answer. Returns what is still asked."""
@@ -177,7 +177,15 @@ class TerminalChat:
             print_turn(self._console, self._workspace, body)
         wish = one_run(self._wishes)
         if wish is not None:
-            self._do_run(wish)
+            run_here(
+                self._runner,
+                self._console,
+                self._settings,
+                self._workspace,
+                self._models,
+                wish,
+                quiet=self._quiet,
+            )
         if not self._quiet and (following := next_words(body)):
             self._console.print(Text(f"Next, perhaps: {printable(' | '.join(following[:3]))}", style="dim"))
         return body
@@ -205,25 +213,6 @@ class TerminalChat:
     def _print_asked(self, asked: Asked) -> None:
         if not self._quiet:
             print_asked(self._console, self._workspace, asked)
-
-    def _do_run(self, wish: RunWish) -> None:
-        state = OrganiseState(
-            roots=[],
-            wishes=[],
-            review="leave",
-            rediscover=wish.rediscover,
-            hint=wish.hint,
-            only=list(wish.only),
-            stop_after=wish.stop_after,
-            criteria=[],
-        )
-        with (
-            self._workspace.writing(),
-            RunView(self._console, quiet=self._quiet) as view,
-            build.memory(self._settings, self._workspace, self._models.embedder, on_event=view.say) as memory,
-        ):
-            made = build.context_of(self._settings, self._workspace, self._models, memory, pause=Pause())
-            self._runner.run(organise(made, state, on_progress=view.show, on_review=_nobody))
 
     def _busy(self) -> str:
         # Only a live run of another process holds the lock; our own are done before the next request.
@@ -255,8 +244,3 @@ def _open(folder: Path, profile: str, *, quiet: bool) -> Iterator[TerminalChat]:
     ):
         view.pause()
         yield TerminalChat(chosen, workspace, models, runner, console, quiet=quiet)
-
-
-async def _nobody(asked: dict[str, Any]) -> Review:
-    """Answer a review that never comes: proposals are left for the person."""
-    return Review()

@@ -32,6 +32,9 @@ from ui.web.run_panel import panel
 _STYLE = Path(__file__).with_name("chat.css")
 _INPUT = "chat input"
 _EXAMPLES = 3
+_LISTED = 9
+"""Conversations; more than that scroll within `_LIST_PX`."""
+_LIST_PX = 360
 
 
 def page(engine: Engine) -> None:
@@ -73,7 +76,7 @@ def _head(engine: Engine, conversation_id: str, turns: list[SaidTurn], *, busy: 
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if turns:
             st.button("New", icon=":material/add:", key="chat new", on_click=to_conversation, args=("",))
-        with st.popover("Conversations", icon=":material/forum:", key="chat list"):
+        with st.popover("Conversations", icon=":material/forum:", key=f"chat list {conversation_id}"):
             _list(engine, conversation_id, busy=busy)
     st.caption(plain(f"{planned_by(engine.settings)} {planner_note(engine.settings)}".strip()))
 
@@ -82,18 +85,20 @@ def _list(engine: Engine, conversation_id: str, *, busy: bool) -> None:
     conversations = [each for each in engine.workspace.conversations.all() if each.title]
     if not conversations:
         st.caption("None yet.")
-    for each in conversations:
-        st.button(
-            plain(shortened(each.title, 48)),
-            key=f"chat open {each.id}",
-            help=f"Begun {each.started_at} UTC",
-            type="tertiary",
-            icon=":material/chevron_right:" if each.id == conversation_id else None,
-            on_click=to_conversation,
-            args=(each.id,),
-        )
+    many = len(conversations) > _LISTED
+    with st.container(gap=None, height=_LIST_PX if many else "content", border=False):
+        for each in conversations:
+            st.button(
+                plain(shortened(each.title, 48)),
+                key=f"chat open {each.id}",
+                help=f"Begun {each.started_at} UTC",
+                type="tertiary",
+                icon=":material/chat_bubble:",
+                disabled=each.id == conversation_id,
+                on_click=to_conversation,
+                args=(each.id,),
+            )
     if conversation_id:
-        st.divider()
         st.button(
             "Delete the open one",
             key="chat delete",
@@ -142,12 +147,16 @@ def _after(engine: Engine, conversation_id: str, turns: list[SaidTurn], job: Tal
         st.info("This was not answered: xcluster was ended before.")
         st.button("Ask it again", key="chat again", on_click=send, args=(engine, conversation_id, text))
         return
-    if engine.run is not None and engine.run.active:
+    if engine.run is not None and (engine.run.active or _wished_for_a_run(last)):
         panel(engine)
     focus = _focus(engine, turns)
     if last is not None:
         _requests(engine, conversation_id, _next(engine, last, focus), "")
     _about(engine, focus)
+
+
+def _wished_for_a_run(turn: SaidTurn | None) -> bool:
+    return turn is not None and any(step["outcome"]["run"] for step in turn.body.get("told", []))
 
 
 def _next(engine: Engine, last: SaidTurn, focus: Focus) -> list[str]:
