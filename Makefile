@@ -57,9 +57,9 @@ style: $(VENV)/.test-ready ## Format, lint, types and import layers only
 	@echo "== Import layers"
 	@$(BIN)/lint-imports
 
-unit: $(VENV)/.test-ready ## Tests that need neither model files nor a server
+unit: $(VENV)/.test-ready ## Tests that need neither model files, nor a server, nor a browser
 	@echo "== Unit tests"
-	@$(PYTEST) -m "not model and not vllm and not slow"
+	@$(PYTEST) -m "not model and not vllm and not slow and not browser"
 
 env: $(VENV)/.test-ready ## Make the environment for tests, no more
 	@echo "== The environment is ready in $(VENV)"
@@ -73,7 +73,7 @@ browser: ## Install Debian's Chromium for the tests of the app, where this is al
 		echo "== Chromium is there"; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "== Installing Chromium"; \
-		apt-get install -y --no-install-recommends chromium; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends chromium; \
 	else \
 		echo "There is no Chromium. On Debian: sudo apt-get install chromium; elsewhere, put a 'chromium' on the" >&2; \
 		echo "PATH. Without it the tests marked 'browser' are skipped." >&2; exit 1; \

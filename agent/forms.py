@@ -68,6 +68,17 @@ def names_are_meant(request: Request) -> bool:
     return not {word.casefold().strip(",.!?") for word in request.words} & _NOT_ONLY
 
 
+_ASKED = {
+    "k": "How many clusters should there be?",
+    "new_name": "What should the new name be?",
+    "name": "What should the criterion be called?",
+    "guidance": "What should it pay attention to, or ignore?",
+    "rule": "What is the rule?",
+    "query": "What should the images show?",
+    "second": "And which is the other one?",
+}
+
+
 class Unsaid(Exception):
     """The person did not say something that an ability cannot do without."""
 
@@ -86,7 +97,9 @@ def said_only(arguments: type[Arguments], values: dict[str, Any], request: Reque
         if get_origin(field.annotation) is Literal or _is_said(value, request):
             continue
         if field.is_required():
-            raise Unsaid(f"For that I need one more thing. {field.description} Please say it all again.")
+            raise Unsaid(
+                f"{_ASKED.get(name, 'There is something missing in that.')} Please say it all again."
+            )
         kept[name] = field.default
     return kept
 

@@ -96,9 +96,11 @@ class Talk:
                     if part["type"] == "custom":
                         on_event(part["data"])
             except XclusterError as error:
-                # The turn ends with the error; nothing of it is left to go on from.
+                # The turn ends with the error; what was done before it is kept, edits among it.
+                values = (await graph.aget_state(config)).values
                 await saver.adelete_thread(conversation_id)
-                self._keep(conversation_id, {"claims": [], "told": [], "focus": {}, "error": str(error)})
+                body = {"claims": [], "told": values.get("told", []), "focus": values.get("focus", {})}
+                self._keep(conversation_id, {**body, "error": str(error)})
                 raise
             state = await graph.aget_state(config)
             if state.interrupts:

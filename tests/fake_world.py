@@ -104,7 +104,7 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
             return {"caption": text}
         case ["criteria"]:
             return {"criteria": _criteria(prompt)}
-        case ["verdict"]:
+        case ["verdict"] if "Aspect: " in prompt:
             return {"verdict": _verdict(_options(fields["verdict"]), prompt)}
         case [*names] if "verdict" in names:
             return {
@@ -184,6 +184,8 @@ def _choice(options: Sequence[str], prompt: str) -> str:
 
 
 def _aspect(name: str, field: Mapping[str, Any], schema: Mapping[str, Any], text: str) -> Any:
+    if name == "guidance":
+        return text.splitlines()[0].rpartition(" in ")[0] or text
     label = _label(name, text)
     if "$ref" in field:
         field = schema["$defs"][field["$ref"].rpartition("/")[2]]
