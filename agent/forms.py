@@ -38,9 +38,10 @@ def names_in(arguments: type[Arguments]) -> _Names:
     return _Names(kinds, lists, words)
 
 
-_NOT_ONLY = frozenset(["except", "besides", "but", "all", "every", "everything"])
-"""Words after which more is meant than the names in a request, or others."""
-
+_EXCEPT = frozenset(["except", "besides", "but", "apart", "other"])
+"""Words after which the names in a request are those that are not meant."""
+_ALL = frozenset(["all", "every", "everything"])
+"""Words that stand for names where a request has none."""
 _FROM = frozenset(["from", "of"])
 _TO = frozenset(["to", "into", "under"])
 
@@ -65,7 +66,8 @@ def from_names(arguments: type[Arguments], request: Request) -> Arguments | None
 
 def names_are_meant(request: Request) -> bool:
     """Whether the names in a request are those that it is about, no more and no others."""
-    return not {word.casefold().strip(",.!?") for word in request.words} & _NOT_ONLY
+    words = {word.casefold().strip(",.!?") for word in request.words}
+    return not words & (_EXCEPT if request.mentions else _ALL)
 
 
 _ASKED = {

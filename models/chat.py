@@ -59,16 +59,7 @@ class ChatModel:
         self.name = endpoint.model
         self.at_once = endpoint.at_once
         self._gate = asyncio.Semaphore(endpoint.at_once)
-        self._client = ChatOpenAI(
-            base_url=endpoint.base_url,
-            api_key=endpoint.api_key,  # type: ignore[arg-type]  # pydantic turns the str into a SecretStr
-            model=endpoint.model,
-            timeout=endpoint.timeout_s,
-            max_retries=endpoint.retries,
-            # Left to itself, langchain-openai shares one client between all models of an address, and a
-            # second event loop meets the first one's dead connections.
-            http_async_client=http or openai.DefaultAsyncHttpxClient(),
-        )
+        self._client = client_for(endpoint, http)
 
     async def ask(
         self, messages: Sequence[Message], reply: type[ReplyT], *, max_tokens: int = 512
@@ -126,6 +117,20 @@ class ChatModel:
                 "Is the address that of an OpenAI-compatible server (it usually ends in /v1)?"
             ) from error
         return answer, usage_of(answer, time.perf_counter() - start)
+
+
+def client_for(endpoint: Endpoint, http: httpx2.AsyncClient | None = None) -> ChatOpenAI:
+    """The langchain client of a server, tied to the event loop that first uses it."""
+    return ChatOpenAI(
+        base_url=endpoint.base_url,
+        api_key=endpoint.api_key,  # type: ignore[arg-type]  # pydantic turns the str into a SecretStr
+        model=endpoint.model,
+        timeout=endpoint.timeout_s,
+        max_retries=endpoint.retries,
+        # Left to itself, langchain-openai shares one client between all models of an address, and a
+        # second event loop meets the first one's dead connections.
+        http_async_client=http or openai.DefaultAsyncHttpxClient(),
+    )
 
 
 def closed_options(reply: type[BaseModel]) -> tuple[str, ...]:

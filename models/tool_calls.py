@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import httpx2
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_openai import ChatOpenAI
 
-from models.chat import explain, usage_of
+from models.chat import client_for, explain, usage_of
 from models.endpoint import Endpoint
 from store.errors import BadReply, ModelUnavailable
 from store.records import Usage
@@ -50,15 +49,7 @@ class ToolCaller:
         """Make the client; nothing is sent yet. `http` replaces the network in tests."""
         self.endpoint = endpoint
         self.name = endpoint.model
-        self._client = ChatOpenAI(
-            base_url=endpoint.base_url,
-            api_key=endpoint.api_key,  # type: ignore[arg-type]  # pydantic turns the str into a SecretStr
-            model=endpoint.model,
-            timeout=endpoint.timeout_s,
-            max_retries=endpoint.retries,
-            # Its own client: a shared one would be tied to another event loop.
-            http_async_client=http or openai.DefaultAsyncHttpxClient(),
-        )
+        self._client = client_for(endpoint, http)
 
     async def call(
         self,

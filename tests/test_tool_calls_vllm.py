@@ -10,7 +10,7 @@ from models.tool_calls import Exchange, ToolCall, ToolCaller, tool
 from store.errors import Refused
 from tests.vllm.server import VllmServer
 
-# A form of one closed choice: a model of random weights never ends a free string, or an empty form, by itself.
+# A form of one closed choice: random weights never end a free string, or an empty form, by themselves.
 _CLOSED = {a.name: a for a in ABILITIES if a.name == "export"}
 _TOOLS = [tool(a.name, a.about, a.arguments.model_json_schema()) for a in _CLOSED.values()]
 

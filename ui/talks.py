@@ -18,7 +18,7 @@ from agent.state import Asked, Decision
 from agent.talk import OnEvent, Talk
 from store.errors import InputError, XclusterError
 from ui.settings import Settings
-from ui.talking import STOPPED, one_run, planner_for
+from ui.talking import STOPPED, by_tools, one_run, planner_for
 
 _log = logging.getLogger(__name__)
 
@@ -93,10 +93,17 @@ class Talks:
         self._jobs: dict[str, TalkJob] = {}
         self._lock = threading.Lock()
         self._wishes: list[RunWish] = []
+        self._prepared = False
 
     def job(self, conversation_id: str) -> TalkJob | None:
         """The last turn of a conversation in this process, under way or over."""
         return self._jobs.get(conversation_id)
+
+    def prepare(self) -> None:
+        """Begin to load what the first turn would wait for; may be called again and again."""
+        if not self._prepared and not by_tools(self._settings):
+            self._prepared = True
+            self._submit(self._load())
 
     def say(self, conversation_id: str, text: str, *, focus: Focus | None = None) -> TalkJob:
         """Begin a turn. Raises InputError while another one of the conversation is under way.
@@ -133,7 +140,17 @@ class Talks:
 
     @cached_property
     def _examples(self) -> Callable[[], Examples]:
-        return cache(lambda: Examples.load(self._desk().embedder))
+        load, one_at_a_time = cache(lambda: Examples.load(self._desk().embedder)), threading.Lock()
+
+        def loaded() -> Examples:
+            with one_at_a_time:
+                return load()
+
+        return loaded
+
+    async def _load(self) -> None:
+        # To embed hundreds of examples takes seconds, and runs go on on this loop meanwhile.
+        await asyncio.to_thread(self._examples)
 
     def _begin(self, job: TalkJob, turn: Callable[[OnEvent], Awaitable[Asked | None]]) -> TalkJob:
         with self._lock:
@@ -148,9 +165,8 @@ class Talks:
         """Carry the turn to its end, whatever that is; only a cancel is raised."""
         job.begin()
         try:
-            if not self._settings.chosen().text.base_url:
-                # To embed hundreds of examples takes seconds, and a run goes on on this loop meanwhile.
-                await asyncio.to_thread(self._examples)
+            if not by_tools(self._settings):
+                await self._load()
             job.asked = await turn(job.hear)
             # Nothing else of the loop has come between the wishes of this turn and here.
             wish = one_run(self._wishes)

@@ -40,6 +40,7 @@ _LIST_PX = 360
 def page(engine: Engine) -> None:
     """Draw the page."""
     st.html(_STYLE)
+    engine.talks.prepare()
     conversation_id = open_conversation(engine.workspace)
     job = engine.talks.job(conversation_id)
     # Before the turns: one that ends in between is shown twice for a moment rather than not at all.
