@@ -57,6 +57,7 @@ _VERBS = frozenset(
         *("accept", "keep", "approve", "veto", "drop", "remove", "reject", "rename", "call", "merge", "join"),
         *("combine", "group", "sort", "add", "split", "divide", "move", "undo", "redo", "export", "save"),
         *("look", "find", "search", "show", "compare", "cross", "list", "never", "run", "refine"),
+        *("strike", "scrap", "throw", "exclude", "use", "take", "restore", "change", "put", "set", "write"),
     ]
 )
 """A request is taken apart only where each part begins with one of these."""
@@ -184,7 +185,7 @@ def _misfit(ability: Ability[Any], request: Request, focus: Focus) -> tuple[int,
 def _bare(piece: str) -> str:
     """A part of a request without the words that only join it to the one before."""
     words = piece.strip(" ,;.").split()
-    while words and words[0].casefold() in ("and", "then", "also", "please"):
+    while words and words[0].casefold() in ("and", "then", "also", "please", "after", "afterwards", "that"):
         words.pop(0)
     return " ".join(words)
 
