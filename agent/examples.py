@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import prompts
-from agent.mentions import Request, clean_mask
+from agent.mentions import Request, clean_mask, tail_of
 from models.vectors import TextEmbedder
 
 _RIDGE = 0.03
@@ -148,4 +148,5 @@ def _with_bias(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 def _masked_words(marked: str) -> Iterator[str]:
     text = re.sub(r"\[[^\]]*\]", "\x00criterion", re.sub(r"\{[^}]*\}", "\x00cluster", marked))
     for word in text.split():
-        yield word.replace("\x00", "the ")
+        kind = next((kind for kind in ("criterion", "cluster") if f"\x00{kind}" in word), "")
+        yield f"the {kind}{tail_of(word)}" if kind else word

@@ -69,7 +69,7 @@ class Request:
             if sure_only and mention.kind == "criterion" and not mention.exact:
                 continue
             yield from self.words[at : mention.start]
-            yield f"the {mention.kind}{_tail(self.words[mention.end - 1])}"
+            yield f"the {mention.kind}{tail_of(self.words[mention.end - 1])}"
             at = mention.end
         yield from self.words[at:]
 
@@ -170,6 +170,6 @@ def _names(workspace: Workspace) -> Iterator[_Name]:
         yield _Name("cluster", index.label(entry.cluster), tuple(entry.path[-1].split()), entry.criterion.id)
 
 
-def _tail(word: str) -> str:
-    """The punctuation that ends a word."""
+def tail_of(word: str) -> str:
+    """The punctuation that ends a word, without quotes and brackets."""
     return word[len(word.rstrip(_MARKS)) :].strip("'\"“”‘’„‚«»()[]")

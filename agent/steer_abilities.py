@@ -8,7 +8,7 @@ from agent.desk import Desk
 from agent.facts import editing, fact, free, next_steps, of_criterion
 from agent.names import find_criterion
 from agent.outcome import Focus, Outcome
-from agent.words import be, plural, quoted
+from agent.words import TAGGERS_HEAR_NOTHING, be, plural, quoted
 from tools import edit
 from tools.estimate import Estimate
 from tools.rules import against
@@ -38,7 +38,8 @@ def plan_to_refine(desk: Desk, args: form.RefineCriterion, focus: Focus) -> str:
     """Say what is put aside."""
     old = find_criterion(desk.workspace, args.criterion, focus)
     guidance = _joined(old.guidance, args.guidance)
-    return f"Put the groups of '{old.name}' aside and group {all_images(desk)} anew, with '{guidance}'."
+    note = f" {TAGGERS_HEAR_NOTHING}" if desk.workspace.catalogue.is_tagged() else ""
+    return f"Put the groups of '{old.name}' aside and group {all_images(desk)} anew, with '{guidance}'.{note}"
 
 
 async def set_cluster_count(desk: Desk, args: form.SetClusterCount, focus: Focus) -> Outcome:

@@ -41,6 +41,11 @@ _NO_CONTENT = frozenset(
 )
 _ENDINGS_WITH_ES = ("sses", "xes", "zes", "ches", "shes", "oes")
 
+TAGGERS_HEAR_NOTHING = (
+    "The embedded taggers saw these pictures; they see what they see, so guidance hardly changes their groups. "
+    "A vision model follows it."
+)
+
 
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 image`, `1,204 images`; `many` where the plural is not made with an s."""

@@ -25,6 +25,7 @@ class App:
 
     def __init__(self, page: Page) -> None:
         expect.set_options(timeout=PATIENCE_S * 1000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         self.page = page
         self.address = ""
         self.tracebacks: list[str] = []

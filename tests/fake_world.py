@@ -217,7 +217,7 @@ def _filled(field: Mapping[str, Any], schema: Mapping[str, Any], text: str) -> A
     if "$ref" in field:
         field = schema["$defs"][field["$ref"].rpartition("/")[2]]
     if options := _options(field):
-        return options[-1] if "different" in options else options[0]
+        return options[-1] if "different" in options else next(filter(None, options), "")
     match field.get("type"):
         case "object":
             return {key: _filled(value, schema, text) for key, value in field.get("properties", {}).items()}

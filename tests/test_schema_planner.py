@@ -25,6 +25,7 @@ from store.workspace import Workspace
 from tests.bench_planner import make_workspace
 from tests.desks import WordEmbedder, desk_of, fill
 from tests.fake_server import MODEL, FakeServer
+from tools.suggest import suggest
 
 REQUESTS = Path(__file__).with_name("planner_requests.jsonl")
 
@@ -229,6 +230,40 @@ async def test_a_plain_request_asks_no_model(
 
 
 @pytest.mark.model
+def test_what_is_suggested_is_understood_without_a_model(
+    examples: Examples, tmp_path: Path, shared_data: Path
+) -> None:
+    meant = {
+        "What is in": "show_cluster",
+        "What is '": "explain_criterion",
+        "Where does": "explain_criterion",
+        "Which images in": "show_cluster",
+        "Which images are": "show_unclear",
+        "Compare": "compare_clusters",
+        "Cross": "cross_criteria",
+        "Split": "split_cluster",
+        "Accept": "accept_criteria",
+        "Run the": "run_missing",
+        "Propose": "propose_more",
+        "Find": "find_images",
+    }
+    make_workspace(tmp_path / "w", shared_data)
+    with Workspace(tmp_path / "w") as workspace:
+        chosen = [("", ""), ("location", ""), ("mood", ""), ("location", _outdoor(workspace))]
+        asked = {s for c, k in chosen for s in suggest(workspace, criterion_id=c, cluster_id=k, most=30)}
+        assert len(asked) > 15
+        for said in asked:
+            wanted = next(ability for start, ability in meant.items() if said.startswith(start))
+            first, second = examples.rank(read(workspace, said))[:2]
+            assert (said, first.ability) == (said, wanted)
+            assert first.score > second.score + 0.1, said
+
+
+def _outdoor(workspace: Workspace) -> str:
+    return next(c.id for c in workspace.grouping.clusters("location") if c.name == "Outdoor")
+
+
+@pytest.mark.model
 async def test_a_request_of_several_commands_is_planned_command_by_command(
     examples: Examples, workspace: Workspace
 ) -> None:
@@ -249,7 +284,15 @@ async def test_a_doubtful_request_is_decided_by_the_model_among_three(
 ) -> None:
     with FakeServer() as server:
         desk = desk_of(workspace, base_url=server.base_url, model=MODEL)
-        await SchemaPlanner(lambda: examples).next(desk, Turn("something with the dogs perhaps", Focus()))
+        said = ("the dogs, somehow differently", "maybe something else with dogs", "dogs could be better")
+        doubtful = min(said, key=lambda text: _lead(examples, workspace, text))
+        assert _lead(examples, workspace, doubtful) < 0.2
+        await SchemaPlanner(lambda: examples).next(desk, Turn(doubtful, Focus()))
         assert server.count() >= 1
     asked = [use for use in workspace.answers.usage() if use.stage == "plan"]
     assert asked[0].calls >= 1
+
+
+def _lead(examples: Examples, workspace: Workspace, said: str) -> float:
+    first, second = examples.rank(read(workspace, said))[:2]
+    return first.score - second.score

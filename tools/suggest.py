@@ -50,8 +50,8 @@ def _all(workspace: Workspace, criterion_id: str, cluster_id: str) -> Iterator[s
     if proposed:
         yield f"What is '{proposed[0].name}' about?"
         yield "Accept all proposed criteria" if len(proposed) > 1 else f"Accept '{proposed[0].name}'"
-    if waiting := [c.name for c in accepted if c.id not in {g.criterion.id for g in grouped}]:
-        yield f"Group the images by {' and '.join(waiting[:2])}"
+    if {c.id for c in accepted} - {g.criterion.id for g in grouped}:
+        yield "Run the missing steps"
     yield from _of_collection(grouped)
     yield from _of_images(workspace, any_criteria=bool(proposed or accepted))
 
@@ -70,14 +70,14 @@ def _of_cluster(
         yield f"Split '{name}'"
     for other in criteria:
         if other.id != one.criterion.id:
-            yield f"How is '{name}' spread over {other.name}?"
+            yield f"Cross {one.criterion.name} and {other.name}"
 
 
 def _of_criterion(criterion: Criterion, grouped: Sequence[_Grouped]) -> Iterator[str]:
     own = next((g for g in grouped if g.criterion.id == criterion.id), None)
     yield f"Where does {criterion.name} come from?"
     if own is None:
-        yield f"Accept '{criterion.name}'" if criterion.status != "accepted" else f"Group by {criterion.name}"
+        yield f"Accept '{criterion.name}'" if criterion.status != "accepted" else "Run the missing steps"
         return
     yield from _of_collection([own])
     for other in grouped:
@@ -103,13 +103,12 @@ def _of_images(workspace: Workspace, *, any_criteria: bool) -> Iterator[str]:
     """About the images themselves: what they show most often, and criteria to sort them by."""
     images = workspace.catalogue.image_count()
     if not images:
-        yield "How do I add pictures?"
         return
     captions = workspace.catalogue.captions(workspace.browse.images(limit=_CAPTIONS_READ))
     if not captions:
-        yield f"Look at the {images:,} images and propose criteria"
+        yield "Run the missing steps"
         return
-    yield "Propose more criteria" if any_criteria else "By which criteria can these images be sorted?"
+    yield "Propose more criteria" if any_criteria else "Propose criteria"
     words = Counter(word for caption in captions.values() for word in words_of(caption.text))
     # What nearly every caption has tells nothing apart.
     telling = {word: n for word, n in words.items() if 1 < n <= len(captions) / 2} or words

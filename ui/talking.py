@@ -17,11 +17,16 @@ STOPPED = "You stopped this request. What was done before is kept."
 
 def planner_for(settings: Settings, examples: Callable[[], Examples]) -> Planner:
     """The planner for the text model of the profile in force."""
-    role = settings.chosen().text
     by_schema = SchemaPlanner(examples)
-    if role.base_url and role.tool_calls:
-        return ToolPlanner(ToolCaller(role.endpoint()), otherwise=by_schema)
+    if by_tools(settings):
+        return ToolPlanner(ToolCaller(settings.chosen().text.endpoint()), otherwise=by_schema)
     return by_schema
+
+
+def by_tools(settings: Settings) -> bool:
+    """Whether the planner calls tools, and needs no examples unless the server refuses that."""
+    role = settings.chosen().text
+    return bool(role.base_url) and role.tool_calls
 
 
 def one_run(wishes: Sequence[RunWish]) -> RunWish | None:

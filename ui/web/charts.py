@@ -141,6 +141,11 @@ def heatmap(
     if slanted:
         figure.update_xaxes(tickangle=-35)
     calm = _calm(figure, title=title, height=130 + 34 * max(len(rows), 1))
+    if title:
+        # The names of the columns stand at the top, where the title is: it goes above them.
+        calm.update_layout(
+            title={"yref": "container", "y": 0.99, "yanchor": "top"}, margin_t=130 if slanted else 70
+        )
     # A slanted name of the last column reaches beyond the table.
     return calm.update_layout(margin_r=100 if slanted else 4)
 

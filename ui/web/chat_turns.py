@@ -13,6 +13,7 @@ from agent.outcome import Evidence, Fact, Outcome
 from store.conversations import SaidTurn
 from ui.engine import Engine
 from ui.talk_words import step_words, unseen_facts
+from ui.talking import STOPPED
 from ui.talks import TalkJob
 from ui.web import navigation
 from ui.web.criteria_words import plain
@@ -131,6 +132,9 @@ def _step(engine: Engine, step: Mapping[str, Any], outcome: Outcome, key: str, *
 
 
 def _error(message: str) -> None:
+    if message == STOPPED:
+        st.info(plain(message))
+        return
     st.error(plain(message))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("The pages do the same by buttons.", width="content")

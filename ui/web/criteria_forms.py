@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from agent.words import quoted
+from agent.words import TAGGERS_HEAR_NOTHING, quoted
 from store.errors import InputError
 from store.records import Criterion
 from tools import edit
@@ -51,9 +51,10 @@ def _price(engine: Engine, criterion: Criterion) -> str:
     if not engine.workspace.grouping.clusters(criterion.id):
         return f"Nothing is grouped by it yet. To group by it takes {words}."
     tree = price(engine, lambda estimator: estimator.rebuild(criterion.id))
+    note = f" {TAGGERS_HEAR_NOTHING}" if engine.workspace.catalogue.is_tagged() else ""
     return (
         f"Saving asks no model. Other words put its groups aside, and to group anew takes {words}; "
-        f"another number of groups, {tree}. A new name changes nothing else."
+        f"another number of groups, {tree}. A new name changes nothing else.{note}"
     )
 
 

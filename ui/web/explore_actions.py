@@ -189,7 +189,7 @@ def review_plan(engine: Engine, cluster: Cluster) -> None:
             apply
             and changed(
                 engine,
-                lambda: split_cluster(engine.workspace, cluster.id, named, who=_WHO),
+                lambda: _split(engine, cluster, named),
                 f"Split '{cluster.name}' in {len(named)} parts",
             )
         ):
@@ -206,6 +206,12 @@ def _undo(engine: Engine, busy: str) -> None:
         "Undo", icon=":material/undo:", help=busy or f"Take back: {plain(what)}", disabled=bool(busy)
     ) and changed(engine, engine.workspace.edits.undo, f"Undone: {what}"):
         st.rerun()
+
+
+def _split(engine: Engine, cluster: Cluster, parts: Sequence[Part]) -> None:
+    """Split the cluster and look at what it was in: it may be gone itself."""
+    split_cluster(engine.workspace, cluster.id, parts, who=_WHO)
+    go(cluster=cluster.parent_id)
 
 
 def _go_to(cluster: Cluster) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from pathlib import Path
 
 from streamlit.web import cli
@@ -18,4 +20,6 @@ def serve(workspace: Path, *, host: str, port: int, profile: str) -> None:
         address += [f"--server.allowedHosts={name}" for name in (HOST, "localhost")]
     given = [str(workspace), *(["--profile", profile] if profile else [])]
     script = str(Path(__file__).with_name("app.py"))
+    # Takes seconds; the first page would wait for it.
+    threading.Thread(target=importlib.import_module, args=("ui.engine",), daemon=True).start()
     cli.main(["run", script, *address, *theme.flags(), "--", *given], standalone_mode=False)

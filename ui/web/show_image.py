@@ -88,7 +88,7 @@ def _picture(workspace: Workspace, image: Image) -> None:
         path.name if path else caption.imported_as if caption else "",
         f"{image.width} × {image.height} {image.format}" if path else "",
         f"taken {image.taken_at:%Y-%m-%d %H:%M}" if image.taken_at else "",
-        f"caption by {caption.model}" if caption else "not captioned yet",
+        f"caption by {_model(caption.model)}" if caption else "not captioned yet",
         "caption of a near-identical image" if caption and caption.shared_from else "",
     ]
     st.caption(" · ".join(plain(fact) for fact in facts if fact))
@@ -124,10 +124,16 @@ def _grounds(workspace: Workspace, criterion_id: str, image_id: str, assignment:
     elif assignment is not None:
         parts.append(plain(assignment.unclear) or "no reason was given")
     if description is not None and description.text:
-        parts.append(f"described by {plain(description.model)}: “{plain(description.text)}”")
+        parts.append(f"described by {_model(description.model)}: “{plain(description.text)}”")
     if name is not None and name.text:
-        parts.append(f"named “{plain(name.text)}” by {plain(name.model)}")
+        by = "" if description is not None and description.model == name.model else _model(name.model)
+        parts.append(f"named “{plain(name.text)}”" + (f" by {by}" if by else ""))
     return " · ".join(parts) or "Nothing is known of it here."
+
+
+def _model(name: str) -> str:
+    """A model as a person knows it: the taggers' name is a list of their parts with a hash."""
+    return "the embedded taggers" if name.startswith("taggers-") else plain(name)
 
 
 def _move(engine: Engine, criterion: Criterion, image_id: str, assignment: Assignment) -> None:
