@@ -42,8 +42,8 @@ _NO_CONTENT = frozenset(
 _ENDINGS_WITH_ES = ("sses", "xes", "zes", "ches", "shes", "oes")
 
 TAGGERS_HEAR_NOTHING = (
-    "The embedded taggers saw these pictures; they see what they see, so guidance hardly changes their groups. "
-    "A vision model follows it."
+    "The embedded taggers saw these pictures; they see what they see, so guidance hardly changes "
+    "their groups. A vision model follows it."
 )
 
 
