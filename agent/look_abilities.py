@@ -145,6 +145,9 @@ def _origin(desk: Desk, told: Explanation) -> Fact:
         return fact("A person named it.", of_criterion(criterion))
     some = told.captions[:_CAPTIONS]
     seen = of_images(desk.workspace, [image_id for image_id, _ in some])
+    if told.by_taggers:
+        text = "What the embedded taggers saw tells the images apart by it."
+        return fact(text, of_criterion(criterion), *seen)
     batches = told.batches or criterion.support
     where = f" in {plural(batches, 'batch', 'batches')} of captions" if batches else ""
     quotes = f", such as {listed([excerpt(text) for _, text in some])}" if some else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from store.edits import Edit
 from store.grouping import carried_key
-from store.records import Criterion
+from store.records import Caption, Criterion
 from store.workspace import Workspace
 from tools.tree import Node, tree
 
@@ -22,6 +22,8 @@ class Explanation:
     criterion: Criterion
     batches: int
     """Batches of captions that it was proposed from; 0 for one that a person gave."""
+    by_taggers: bool
+    """It was made from what the embedded taggers saw, not read out of captions."""
     captions: tuple[tuple[str, str], ...]
     """(image, caption) of a few that it was proposed from, from as many batches as there are."""
     groups: tuple[Node, ...]
@@ -41,10 +43,12 @@ def explain(workspace: Workspace, criterion_id: str) -> Explanation:
     criterion = grouping.criterion(criterion_id)
     sources = grouping.sources(criterion.id)
     counts = workspace.browse.counts(criterion.id)
+    shown = _captions(workspace, list(sources.values()))
     return Explanation(
         criterion=criterion,
         batches=len(sources),
-        captions=_captions(workspace, list(sources.values())),
+        by_taggers=any(caption.tags for caption in shown),
+        captions=tuple((caption.image_id, caption.text) for caption in shown),
         groups=tuple(tree(grouping.clusters(criterion.id), counts)),
         unclear=counts.get("", 0),
         missing={
@@ -55,10 +59,10 @@ def explain(workspace: Workspace, criterion_id: str) -> Explanation:
     )
 
 
-def _captions(workspace: Workspace, batches: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+def _captions(workspace: Workspace, batches: Sequence[Sequence[str]]) -> list[Caption]:
     """The first image of each batch, then the second of each, ..., as far as they have a caption still."""
     longest = max(map(len, batches), default=0)
     in_turn = [batch[turn] for turn in range(longest) for batch in batches if turn < len(batch)]
     ids = list(dict.fromkeys(in_turn))
     captions = workspace.catalogue.captions(ids)
-    return tuple((image_id, captions[image_id].text) for image_id in ids if image_id in captions)[:_CAPTIONS]
+    return [captions[image_id] for image_id in ids if image_id in captions][:_CAPTIONS]

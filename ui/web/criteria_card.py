@@ -77,7 +77,7 @@ def _marks(workspace: Workspace, known: Explanation) -> list[str]:
     marks = []
     if criterion.status == "merged":
         marks.append(f"merged into {workspace.grouping.criterion(criterion.merged_into).name}")
-    if criterion.status == "proposed" and known.batches:
+    if criterion.status == "proposed" and known.batches and not known.by_taggers:
         marks.append(f"found in {plural(known.batches, 'batch', 'batches')} of captions")
     if criterion.status == "accepted":
         groups = len(known.groups)
@@ -166,6 +166,8 @@ def _why(known: Explanation) -> str:
         return "You named it."
     if not known.batches:
         return "It was found in the collection."
+    if known.by_taggers:
+        return "What the embedded taggers saw tells the images apart by it."
     return f"It was proposed from {plural(known.batches, 'batch', 'batches')} of captions."
 
 
