@@ -83,6 +83,9 @@ def _clusters(engine: Engine, place: Place, grain: Level) -> None:
     left, right = st.columns([1, 2.5], gap="medium")
     with left:
         _choose_cluster(place, trees, grain)
+        about = {"cluster": place.cluster.id} if place.cluster else {}
+        ask = "Ask about it in the chat"
+        navigation.link("chat", ask, icon=":material/forum:", criterion=place.criterion.id, **about)
     with right:
         images_panel(engine, place, trees)
 
