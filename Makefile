@@ -110,11 +110,11 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.demo-ready: $(RECIPE) | $(VENV)/.made
-	@echo "== Installing xcluster and what it needs into $(VENV) (about 1.2 GB on disk)"
+	@echo "== Installing xcluster and what it needs into $(VENV) (about 1.7 GB on disk)"
 	@$(PIP) install $(QUIETLY_AGAIN) -c constraints.txt -e '.[demo,app]'
 	@touch $@
 
 $(VENV)/.test-ready: $(RECIPE) | $(VENV)/.made
-	@echo "== Installing xcluster, what it needs and the tools of its tests into $(VENV) (about 1.5 GB on disk)"
+	@echo "== Installing xcluster, what it needs and the tools of its tests into $(VENV) (about 1.9 GB on disk)"
 	@$(PIP) install $(QUIETLY_AGAIN) -c constraints.txt -e '.[dev,demo,parquet,app]'
 	@touch $@ $(VENV)/.demo-ready
