@@ -39,7 +39,13 @@ class App:
     def at(self, path: str) -> None:
         self.page.goto(self.address + path)
 
+    def settle(self) -> None:
+        """Wait until the page is drawn: a click on what is being drawn anew is lost."""
+        self.page.wait_for_timeout(400)
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
     def press(self, name: str) -> None:
+        self.settle()
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def sees(self, text: str | re.Pattern[str]) -> None:
@@ -69,6 +75,16 @@ class App:
         """The first row of the tree that bears this name."""
         name_of_row = self.page.locator(".name").get_by_text(name, exact=True)
         return self.page.locator(".row:visible", has=name_of_row).first
+
+    def turn_to(self, number: int, *, cells: int) -> None:
+        """Open a page of the grid that has so many pictures; again, if the click met a page being drawn."""
+        for _ in range(4):
+            self.settle()
+            self.page.get_by_test_id("stPagination").get_by_text(str(number), exact=True).click()
+            self.settle()
+            if self.cells.count() == cells:
+                break
+        expect(self.cells).to_have_count(cells)
 
     # the chat ---------------------------------------------------------------------------------------------
 
