@@ -60,6 +60,8 @@ class Result:
     right_state: bool = False
     grounded: bool = False
     seconds: float = 0.0
+    calls: int = 0
+    """Questions to the text model, those of the abilities included."""
     error: str = ""
 
 
@@ -91,6 +93,7 @@ async def ask(request: dict[str, Any], desk: Desk, planner: Planner) -> Result:
     before = {e.id for e in workspace.edits.all() if e.undone_at is None}
     talk = Talk(desk, planner, start_run=runs.append)
     conversation = workspace.conversations.start()
+    asked_before = _calls(workspace)
     start = time.perf_counter()
     error = ""
     try:
@@ -113,10 +116,19 @@ async def ask(request: dict[str, Any], desk: Desk, planner: Planner) -> Result:
         runs,
         [claim["text"] for claim in body["claims"]],
         seconds=seconds,
+        calls=_calls(workspace) - asked_before,
         error=error or body.get("error", ""),
     )
     _judge(result, body)
     return result
+
+
+def _calls(workspace: Workspace) -> int:
+    return sum(use.calls for use in workspace.answers.usage())
+
+
+def _right(result: Result) -> bool:
+    return result.right_ability and result.right_arguments and result.right_state and result.grounded
 
 
 def _focus(workspace: Workspace, request: dict[str, Any]) -> Focus:
@@ -215,8 +227,7 @@ def _say(console: Console, n: int, r: Result) -> None:
             "aesg", (r.right_ability, r.right_arguments, r.right_state, r.grounded), strict=True
         )
     )
-    good = r.right_ability and r.right_arguments and r.right_state and r.grounded
-    told = "" if good else f"  -> {r.abilities} {r.arguments} {r.edits} {r.error or r.said[:1]}"
+    told = "" if _right(r) else f"  -> {r.abilities} {r.arguments} {r.edits} {r.error or r.said[:1]}"
     console.print(
         f"{n + 1:3} {marks} {r.seconds:5.1f} s  {r.request['say']}{told}", markup=False, highlight=False
     )
@@ -237,7 +248,7 @@ def table(results: list[Result]) -> Table:
             count["e"] += r.right_arguments
             count["s"] += r.right_state
             count["g"] += r.grounded
-            count["4"] += r.right_ability and r.right_arguments and r.right_state and r.grounded
+            count["4"] += _right(r)
         made.add_row(kind, str(len(rows)), *(f"{count[k]} ({count[k] / len(rows):.0%})" for k in "aesg4"))
     return made
 
@@ -255,6 +266,8 @@ def main() -> None:
     console = Console(soft_wrap=True)
     results = asyncio.run(run(given.data, chosen, given.profile, console))
     console.print(table(results))
+    unasked = [r for r in results if not r.calls]
+    console.print(f"Asked no model: {len(unasked)}, of which right: {sum(map(_right, unasked))}")
     seconds = sorted(r.seconds for r in results)
     console.print(f"Seconds a request: median {seconds[len(seconds) // 2]:.1f}, longest {seconds[-1]:.1f}")
 
