@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import streamlit as st
 
 from agent.words import plural, share
@@ -16,6 +14,7 @@ from ui.web import navigation
 from ui.web.criteria_change import WHO, change, show_error
 from ui.web.criteria_forms import edit_form
 from ui.web.criteria_words import bars, chips, fields, head, plain, said
+from ui.web.remembered import remembered
 
 EDITING = "criteria editing"
 """Session state: id of the criterion whose form is open."""
@@ -25,18 +24,11 @@ _SCROLL_HERE = (
     '<span class="xc-here"></span>'
     "<script>document.querySelector('.xc-here')?.scrollIntoView({block: 'center'})</script>"
 )
-_known: WeakKeyDictionary[Workspace, tuple[tuple[int, int], dict[str, Explanation]]] = WeakKeyDictionary()
 
 
 def explained(workspace: Workspace, criterion_id: str) -> Explanation:
     """What is known of a criterion, read again only when something was written."""
-    revision = workspace.database.revision()
-    seen = _known.get(workspace)
-    if seen is None or seen[0] != revision:
-        seen = _known[workspace] = (revision, {})
-    if criterion_id not in seen[1]:
-        seen[1][criterion_id] = explain(workspace, criterion_id)
-    return seen[1][criterion_id]
+    return remembered(workspace, ("explained", criterion_id), lambda: explain(workspace, criterion_id))
 
 
 def picked_key(criterion_id: str) -> str:

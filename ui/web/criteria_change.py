@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from store.errors import XclusterError
 from tools.estimate import Estimate, Estimator
 from ui.engine import Engine
 from ui.web.criteria_words import plain, shortened
+from ui.web.remembered import remembered
 
 WHO = "person"
 _ERROR = "criteria error"
@@ -51,10 +52,10 @@ def show_error(place: str) -> None:
         st.error(plain(message))
 
 
-def price(engine: Engine, of: Callable[[Estimator], Estimate]) -> str:
-    """What something takes, in words, before it is done."""
+def price(engine: Engine, what: Hashable, of: Callable[[Estimator], Estimate]) -> str:
+    """What something takes, in words, before it is done; `what` names it among all that is estimated."""
     try:
-        return takes(of(engine.desk.estimator))
+        return takes(remembered(engine.workspace, ("price", what), lambda: of(engine.desk.estimator)))
     except XclusterError as error:
         return f"what cannot be told before this is put right: {error}"
 

@@ -47,10 +47,10 @@ def edit_form(engine: Engine, criterion: Criterion, *, done: Callable[[], None])
 
 
 def _price(engine: Engine, criterion: Criterion) -> str:
-    words = price(engine, lambda estimator: estimator.regroup(criterion.id))
+    words = price(engine, ("regroup", criterion.id), lambda estimator: estimator.regroup(criterion.id))
     if not engine.workspace.grouping.clusters(criterion.id):
         return f"Nothing is grouped by it yet. To group by it takes {words}."
-    tree = price(engine, lambda estimator: estimator.rebuild(criterion.id))
+    tree = price(engine, ("rebuild", criterion.id), lambda estimator: estimator.rebuild(criterion.id))
     note = f" {TAGGERS_HEAR_NOTHING}" if engine.workspace.catalogue.is_tagged() else ""
     return (
         f"Saving asks no model. Other words put its groups aside, and to group anew takes {words}; "
@@ -119,7 +119,7 @@ def add_form(engine: Engine) -> None:
         st.text_input("What it asks of a picture", key="add-definition", placeholder="How the picture feels")
         st.text_input("Guidance", key="add-guidance", placeholder="Do not consider gender", help=_GUIDANCE)
         st.number_input(_K, 2, 100, None, key="add-k", help=_K_HELP, placeholder="as many as there are")
-        cost = price(engine, lambda estimator: estimator.added())
+        cost = price(engine, "added", lambda estimator: estimator.added())
         st.caption(plain(f"Adding asks no model. To group by it takes {cost}."))
         st.form_submit_button("Add", on_click=change, args=(engine, "add", lambda: _add(engine)))
         show_error("add")

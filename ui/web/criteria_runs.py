@@ -35,7 +35,7 @@ def review(engine: Engine, proposed: Sequence[Criterion], accepted: Sequence[Cri
                 _start("Veto the rest and go on", "review", lambda: run.answer(Review(veto=vetoes)))
             _start("Stop", "review", run.cancel)
         if ids:
-            cost = price(engine, lambda estimator: estimator.missing(ids))
+            cost = price(engine, ("missing", *ids), lambda estimator: estimator.missing(ids))
             st.caption(plain(f"To group by {plural(len(ids), 'criterion', 'criteria')} takes {cost}."))
         show_error("review")
 
@@ -49,7 +49,7 @@ def group_now(engine: Engine, accepted: Sequence[Criterion], left_to_do: str) ->
     if reason:
         st.caption(plain(reason))
     else:
-        cost = price(engine, lambda estimator: estimator.missing())
+        cost = price(engine, "missing", lambda estimator: estimator.missing())
         st.caption(plain(f"{left_to_do} Takes {cost}."))
     wish = RunWish(only=tuple(c.id for c in accepted))
     _start("Group now", "group", lambda: engine.start_run(wish), primary=not reason, disabled=bool(reason))
@@ -60,7 +60,7 @@ def look_for_more(engine: Engine) -> None:
     """Offer to have more criteria proposed, with a hint if the person has one."""
     reason = _reason(engine)
     st.text_input("What to look for", key="hint", max_chars=200, placeholder="how the pictures were taken")
-    cost = price(engine, lambda estimator: estimator.discover())
+    cost = price(engine, "discover", lambda estimator: estimator.discover())
     st.caption(plain(reason or f"Takes {cost}. What is found waits for your word."))
 
     def look() -> None:

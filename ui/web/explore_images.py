@@ -16,8 +16,9 @@ from ui.web.components import image_grid
 from ui.web.criteria_words import plain
 from ui.web.explore_actions import cluster_actions, move_selected, review_plan
 from ui.web.explore_place import Place, anew, conditions, go, set_image, widget
-from ui.web.explore_reads import Forest, cluster_view, leaves_of, page_of, remembered, unclear_view
+from ui.web.explore_reads import Forest, cluster_view, leaves_of, page_of, unclear_view
 from ui.web.explore_words import hows_in_words
+from ui.web.remembered import remembered
 
 if TYPE_CHECKING:
     from ui.engine import Engine

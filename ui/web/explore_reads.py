@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from store.browse import Order, Placed, Within
 from store.errors import InputError
@@ -14,19 +13,7 @@ from tools.cross import Cross, cross
 from tools.show_cluster import ClusterView, show_cluster
 from tools.show_unclear import UnclearView, show_unclear
 from tools.tree import Node, cluster_paths, tree
-
-T = TypeVar("T")
-_REMEMBERED = 200
-"""Answers kept of one revision; a person looks at far fewer before something changes."""
-
-
-class _Answers:
-    def __init__(self) -> None:
-        self.revision: tuple[int, int] | None = None
-        self.known: dict[Hashable, Any] = {}
-
-
-_of_workspace: WeakKeyDictionary[Workspace, _Answers] = WeakKeyDictionary()
+from ui.web.remembered import remembered
 
 
 class Forest(NamedTuple):
@@ -41,19 +28,6 @@ class Forest(NamedTuple):
     def images(self) -> int:
         """How many images were sorted, unclear ones among them."""
         return sum(node.count for node in self.roots) + self.unclear
-
-
-def remembered(workspace: Workspace, key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` gives, from memory while the workspace's file is as it was."""
-    answers = _of_workspace.setdefault(workspace, _Answers())
-    revision = workspace.database.revision()
-    if answers.revision != revision or len(answers.known) >= _REMEMBERED:
-        answers.known, answers.revision = {}, revision
-    known = answers.known
-    if key not in known:
-        known[key] = make()
-    found: T = known[key]
-    return found
 
 
 def accepted(workspace: Workspace) -> list[Criterion]:

@@ -8,7 +8,8 @@ from agent.words import plural
 from store.workspace import Workspace
 from ui.engine import Engine
 from ui.web import navigation, run_panel, start_panel
-from ui.web.overview_cards import Card, draw_cards, read_cards
+from ui.web.overview_cards import draw_cards, read_cards
+from ui.web.remembered import remembered
 
 _FILES_SHOWN = 500
 
@@ -28,7 +29,7 @@ def page(engine: Engine) -> None:
             start_panel.first_run(engine)
         _left_out(workspace)
         return
-    cards = _cards(workspace, str(workspace.folder), workspace.database.revision())
+    cards = remembered(workspace, "cards", lambda: read_cards(workspace))
     proposed = workspace.grouping.criteria("proposed")
     uncaptioned = images - workspace.catalogue.caption_count()
     missing = bool(uncaptioned or not cards or any(card.missing or not card.groups for card in cards))
@@ -42,12 +43,6 @@ def page(engine: Engine) -> None:
     elif not running and not proposed:
         st.info("The pictures are known, but no criterion to sort them by has been found or named yet.")
     _left_out(workspace)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _cards(_workspace: Workspace, folder: str, revision: tuple[int, int]) -> list[Card]:
-    # Counting 100,000 images under each criterion takes a while, and any click draws the page anew.
-    return read_cards(_workspace)
 
 
 def _glance(workspace: Workspace, images: int) -> str:

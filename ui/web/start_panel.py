@@ -13,6 +13,7 @@ from models.weights import TEXT_MODEL, default_cache, fetched
 from store.errors import XclusterError
 from ui.engine import Engine
 from ui.web.criteria_words import plain
+from ui.web.remembered import remembered
 from ui.web_command import FOLDER_SETTING
 
 _FOLDER = "start folder"
@@ -85,7 +86,7 @@ def next_run(engine: Engine, *, missing: bool) -> None:
 
 def _price(engine: Engine) -> str:
     try:
-        return takes(engine.desk.estimator.missing())
+        return takes(remembered(engine.workspace, ("price", "missing"), engine.desk.estimator.missing))
     except XclusterError as error:
         return str(error)
 
