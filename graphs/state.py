@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from pydantic import BaseModel, Field
@@ -39,6 +40,29 @@ class OrganiseState(TypedDict):
     """`propose`: end there; what was proposed waits for the person."""
     criteria: list[str]
     """Ids of the criteria to group by, once they are decided."""
+
+
+def asked_for(
+    *,
+    review: ReviewBy,
+    roots: Sequence[str] = (),
+    wishes: Sequence[Wish] = (),
+    rediscover: bool = False,
+    hint: str = "",
+    only: Sequence[str] = (),
+    stop_after: Literal["", "propose"] = "",
+) -> OrganiseState:
+    """The state in which a run begins; what is not named is not asked for."""
+    return OrganiseState(
+        roots=list(roots),
+        wishes=list(wishes),
+        review=review,
+        rediscover=rediscover,
+        hint=hint,
+        only=list(only),
+        stop_after=stop_after,
+        criteria=[],
+    )
 
 
 class GroupState(TypedDict):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from graphs.context import Context
 from graphs.drive import organise
-from graphs.state import OrganiseState, Review, ReviewBy, Wish
+from graphs.state import Review, ReviewBy, Wish, asked_for
 from store.records import Progress
 from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer
@@ -66,20 +66,23 @@ def run_here(
     hint: str = "",
     only: Sequence[str] = (),
     stop_after: Literal["", "propose"] = "",
+    chosen: Settings | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_start: Callable[[Context], None] = lambda _: None,
     **more: Any,
 ) -> int:
-    """Run the whole graph in this process; returns the run's id. A function as `review` is asked."""
-    state = OrganiseState(
+    """Run the whole graph in this process; returns the run's id. A function as `review` is asked.
+
+    `chosen` replaces the settings by which the fake server sees and writes; `more` changes those.
+    """
+    state = asked_for(
         roots=[str(images.resolve())] if images else [],
-        wishes=list(wishes),
+        wishes=wishes,
         review=review if isinstance(review, str) else "ask",
         rediscover=rediscover,
         hint=hint,
-        only=list(only),
+        only=only,
         stop_after=stop_after,
-        criteria=[],
     )
 
     async def on_review(asked: dict[str, Any]) -> Review:
@@ -88,7 +91,7 @@ def run_here(
     with (
         Workspace(folder, create=True).for_writing() as workspace,
         context(
-            settings(server, **more), workspace, on_progress=on_progress, on_event=lambda _: None
+            chosen or settings(server, **more), workspace, on_progress=on_progress, on_event=lambda _: None
         ) as made,
     ):
         on_start(made)

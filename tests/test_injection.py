@@ -6,7 +6,6 @@ they are talked about: with the planner that xcluster brings, and with one that 
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,11 +20,10 @@ from agent.planner import Claim, Planner
 from agent.schema_planner import SchemaPlanner
 from agent.state import Decision
 from agent.talk import Talk
-from graphs.drive import organise
-from graphs.state import OrganiseState, Review
 from store.workspace import Workspace
 from tests.desks import ScriptedPlanner
 from tests.fake_server import MODEL, FakeServer
+from tests.spine import run_here
 from tests.test_edits import state
 from tools.ask import Asker
 from ui import build
@@ -58,29 +56,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Iterato
     with FakeServer() as server:
         role = Role(base_url=server.base_url, model=MODEL, retries=0, tool_calls=False)
         settings = Settings(profile="fake", profiles={"fake": Profile(text=role)})
-        _run(settings, folder / "w", pictures)
+        run_here(folder / "w", server, pictures, chosen=settings)
         yield settings, folder / "w"
-
-
-def _run(settings: Settings, folder: Path, pictures: Path) -> None:
-    async def nobody(asked: dict[str, Any]) -> Review:
-        raise AssertionError(asked)
-
-    wished = OrganiseState(
-        roots=[str(pictures)],
-        wishes=[],
-        review="accept",
-        rediscover=False,
-        hint="",
-        only=[],
-        stop_after="",
-        criteria=[],
-    )
-    with (
-        Workspace(folder, create=True).for_writing() as workspace,
-        build.context(settings, workspace, on_progress=lambda _: None, on_event=lambda _: None) as context,
-    ):
-        asyncio.run(organise(context, wished, on_progress=lambda _: None, on_review=nobody))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from graphs.context import Context
 from graphs.drive import organise
 from graphs.pause import Pause
-from graphs.state import OrganiseState, Review
+from graphs.state import Review, asked_for
 from store.errors import InputError, MissingStep
 from store.records import Caption, Image, Progress, Tag
 from store.workspace import Workspace
@@ -156,26 +156,7 @@ def tagged(folder: Path) -> None:
 def run_on_tags(folder: Path, server: FakeServer, **wanted: Any) -> None:
     text = Role(base_url=server.base_url, model=MODEL, retries=0)
     chosen = Settings(profile="tags", profiles={"tags": Profile(text=text)})
-    with (
-        Workspace(folder).for_writing() as workspace,
-        context(chosen, workspace, on_progress=lambda _: None, on_event=lambda _: None) as made,
-    ):
-        asyncio.run(organise(made, wanted_state(**wanted), on_progress=lambda _: None, on_review=nobody))
-
-
-def wanted_state(**more: Any) -> OrganiseState:
-    plain = OrganiseState(
-        roots=[],
-        wishes=[],
-        review="accept",
-        rediscover=False,
-        hint="",
-        only=[],
-        stop_after="",
-        criteria=[],
-    )
-    plain.update(more)  # type: ignore[typeddict-item]
-    return plain
+    run_here(folder, server, None, chosen=chosen, **wanted)
 
 
 async def nobody(asked: dict[str, Any]) -> Review:
@@ -225,6 +206,13 @@ async def test_nothing_passes_while_it_is_paused_and_everything_after() -> None:
     assert passed[-1] == 3
 
 
+def at_rest(server: FakeServer) -> bool:
+    """Nothing is in flight, and nothing that had passed the pause before it began is on its way."""
+    before = server.count()
+    time.sleep(0.2)
+    return server.in_flight == 0 and server.count() == before
+
+
 def pausing(pauses: list[Pause], at: str) -> Callable[[Progress], None]:
     """Pause once, at the first answer of a stage."""
     once: list[str] = []
@@ -250,7 +238,7 @@ def test_a_paused_run_asks_nothing_tells_others_where_it_stands_and_goes_on(
         threading.Thread(target=watch).start()
 
     def watch() -> None:
-        until(lambda: pauses[0].paused and server.in_flight == 0)
+        until(lambda: pauses[0].paused and at_rest(server))
         with Workspace(folder) as other:
             until(lambda: stage in {s.stage for s in other.journal.live(1)})
             before = server.count()
@@ -286,7 +274,7 @@ def test_a_run_cancelled_in_a_pause_is_stopped_and_nothing_is_asked_twice(
 
     async def cancelled(made: Context) -> None:
         pauses.append(made.pause)
-        state = wanted_state(roots=[str(images)], wishes=[wish("Subject")])
+        state = asked_for(review="accept", roots=[str(images)], wishes=[wish("Subject")])
         run = asyncio.create_task(
             organise(made, state, on_progress=pausing(pauses, "describe"), on_review=nobody)
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphs.drive import organise
-from graphs.state import OrganiseState, Review
+from graphs.state import Review, asked_for
 from models.chat import ChatModel, Message
 from models.endpoint import Endpoint
 from models.probe import probe
@@ -36,15 +36,10 @@ def _run(folder: Path, server: VllmServer, images: Path | None, **given: object)
     """One run with vision and text by vLLM; what it said of its progress."""
     role = Role(base_url=server.base_url, model=server.model, at_once=8, retries=1)
     settings = Settings(profile="tiny", profiles={"tiny": Profile(vision=role, text=role)})
-    state = OrganiseState(
+    state = asked_for(
         roots=[str(images)] if images else [],
         wishes=[wish("Subject", "Which thing is shown.", k=2)],
         review="accept",
-        rediscover=False,
-        hint="",
-        only=[],
-        stop_after="",
-        criteria=[],
     )
     said: list[Progress] = []
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from agent.desk import Desk
 from agent.outcome import RunWish
 from graphs.drive import organise
-from graphs.state import OrganiseState, Wish
+from graphs.state import OrganiseState, Wish, asked_for
 from store.answers import Answers
 from store.errors import InputError, WorkspaceError, XclusterError
 from store.journal import Run
@@ -116,16 +116,8 @@ class Engine:
         Raises InputError when a root does not exist or a run is under way here, WorkspaceError when another
         process works on the workspace.
         """
-        state = OrganiseState(
-            roots=[str(_existing(root)) for root in roots],
-            wishes=list(wishes),
-            review="ask",
-            rediscover=wish.rediscover,
-            hint=wish.hint,
-            only=list(wish.only),
-            stop_after=wish.stop_after,
-            criteria=[],
-        )
+        found = [str(_existing(root)) for root in roots]
+        state = asked_for(review="ask", roots=found, wishes=wishes, **wish.model_dump())
         with self._lock:
             if self.run is not None and self.run.active:
                 raise InputError("A run is under way already. Wait until it is done, or stop it.")

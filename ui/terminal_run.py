@@ -10,7 +10,7 @@ from rich.console import Console
 from agent.outcome import RunWish
 from graphs.drive import organise
 from graphs.pause import Pause
-from graphs.state import OrganiseState, Review
+from graphs.state import Review, asked_for
 from store.workspace import Workspace
 from ui import build
 from ui.run_view import RunView
@@ -31,16 +31,7 @@ def run_here(
 
     Raises WorkspaceError when another process works on the workspace.
     """
-    state = OrganiseState(
-        roots=[],
-        wishes=[],
-        review="leave",
-        rediscover=wish.rediscover,
-        hint=wish.hint,
-        only=list(wish.only),
-        stop_after=wish.stop_after,
-        criteria=[],
-    )
+    state = asked_for(review="leave", **wish.model_dump())
     with (
         workspace.writing(),
         RunView(console, quiet=quiet) as view,

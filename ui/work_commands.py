@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from graphs.drive import organise
-from graphs.state import OrganiseState, Review, Wish
+from graphs.state import Review, Wish, asked_for
 from models.embedder import TOKENIZER
 from models.fetch_detector import fetch_detector, has_detector
 from models.weights import TEXT_MODEL, default_cache
@@ -50,15 +50,11 @@ def run(
     """Organise a collection and print what came out."""
     folder = workspace or _workspace_of(folders)
     chosen = settings.load(folder, profile=profile)
-    state = OrganiseState(
+    state = asked_for(
         roots=[str(path.expanduser().resolve()) for path in folders],
         wishes=wishes,
         review="accept" if accept_all else "ask",
         rediscover=rediscover,
-        hint="",
-        only=[],
-        stop_after="",
-        criteria=[],
     )
     console = Console(stderr=as_json)
     _require(folders)
