@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.fake_server import FakeServer
 
 # One import for all test files: a session fixture imported twice would start two servers.
 from tests.vllm.fixtures import vllm_server as vllm_server
@@ -20,3 +23,10 @@ def shared_data() -> Path:
     if not _SHARED.is_dir():
         pytest.skip(f"evaluation data not found at {_SHARED}; set XCLUSTER_EVAL_DATA to its folder")
     return _SHARED
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    """A model server at the network's edge, of this test alone."""
+    with FakeServer() as running:
+        yield running

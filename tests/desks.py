@@ -92,7 +92,12 @@ def fill(workspace: Workspace) -> Workspace:
 
 
 def desk_of(
-    workspace: Workspace, *, base_url: str = "http://127.0.0.1:9/v1", model: str = "m", **more: Any
+    workspace: Workspace,
+    *,
+    base_url: str = "http://127.0.0.1:9/v1",
+    model: str = "m",
+    vision_model: str = "",
+    **more: Any,
 ) -> Desk:
     """A desk whose text model is at `base_url`; by default nobody is there, so that asking it fails."""
 
@@ -106,6 +111,6 @@ def desk_of(
         text=Asker(ChatModel(Endpoint(base_url, model, retries=0)), workspace.answers),
         embedder=WordEmbedder(),
         memory=memory,
-        estimator=Estimator(workspace, text_model="m", vision_model=""),
+        estimator=Estimator(workspace, text_model=model, vision_model=vision_model),
         **more,
     )

@@ -6,12 +6,10 @@ import csv
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from agent.abilities import ABILITIES
@@ -19,32 +17,20 @@ from agent.ability import narrowed
 from agent.desk import Desk
 from agent.names import find_cluster, offered
 from agent.outcome import Focus, Outcome, RunWish
-from models.chat import ChatModel
-from models.endpoint import Endpoint
-from store.answers import Vectors
 from store.errors import InputError, MissingStep
 from store.memory import CaptionMemory
 from store.records import Assignment, Caption, Criterion, Image, ScannedFile
 from store.workspace import Workspace
+from tests.desks import desk_of
 from tests.fake_server import MODEL, FakeServer
 from tests.scenes import fill_with_scenes
 from tests.test_edits import state
 from tests.test_memory import embed_words
-from tools.ask import Asker
 from tools.estimate import Estimate, Estimator
 from tools.show_cluster import show_cluster
 
 NAMED = {ability.name: ability for ability in ABILITIES}
 LOOKS = sorted(a.name for a in ABILITIES if a.effect == "look")
-
-
-class WordEmbedder:
-    """Texts are near to each other as far as they share words."""
-
-    signature = "words"
-
-    def embed(self, texts: list[str]) -> Vectors:
-        return np.asarray(embed_words(texts))
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +43,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
 def desk_in(workspace: Workspace, server: FakeServer, **more: Any) -> Desk:
-    @contextmanager
-    def memory() -> Iterator[CaptionMemory]:
-        with CaptionMemory.open(workspace, embed_words, "words") as opened:
-            yield opened
-
-    text = Asker(ChatModel(Endpoint(server.base_url, MODEL, retries=0)), workspace.answers)
-    estimator = Estimator(workspace, text_model=MODEL, vision_model=MODEL)
-    return Desk(workspace, text, WordEmbedder(), memory, estimator, **more)  # type: ignore[arg-type]
+    return desk_of(workspace, base_url=server.base_url, model=MODEL, vision_model=MODEL, **more)
 
 
 @pytest.fixture

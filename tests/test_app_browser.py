@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.web_server import browser_page as browser_page
 from tests.web_server import web_server
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
 
 
 def test_from_a_folder_of_pictures_to_its_criteria(

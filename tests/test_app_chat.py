@@ -22,12 +22,6 @@ _PATIENCE_S = 120.0
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture
 def engine(filled: Path, tmp_path: Path, server: FakeServer) -> Iterator[Engine]:
     HERE["now"] = engine_for(copied(filled, tmp_path, server))
     yield HERE["now"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -16,6 +15,7 @@ from store.errors import WorkspaceError
 from store.records import Assignment, Caption, Cluster, Criterion, Image
 from store.workspace import Workspace
 from tests.fake_server import FakeServer
+from tests.recording_engine import RecordingEngine
 from tests.spine import make_collection, write_profile
 from tools import edit
 from ui.engine import Engine
@@ -25,24 +25,12 @@ ENGINES: dict[str, Engine] = {}
 """The app's script is run apart from this file; it finds its engine here."""
 
 
-class Recorder(Engine):
-    """An engine that notes which runs it was asked for instead of starting them: they would need a model."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.wished: list[RunWish] = []
-
-    def start_run(self, wish: RunWish, **more: Any) -> RunJob:
-        self.wished.append(wish)
-        return RunJob(self._loop)
-
-
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Recorder]:
+def engine(tmp_path: Path) -> Iterator[RecordingEngine]:
     folder = tmp_path / "w"
     with Workspace(folder, create=True) as workspace:
         _fill(workspace)
-    made = Recorder(folder)
+    made = RecordingEngine(folder)
     ENGINES["here"] = made
     yield made
     if made.run is not None:
@@ -130,7 +118,7 @@ def status(engine: Engine) -> dict[str, str]:
     return {c.id: c.status for c in engine.workspace.grouping.criteria()}
 
 
-def test_accept_veto_and_take_back_change_the_workspace_and_can_be_undone(engine: Recorder) -> None:
+def test_accept_veto_and_take_back_change_the_workspace_and_can_be_undone(engine: RecordingEngine) -> None:
     app = press(board(), "Accept-mood")
     assert status(engine)["mood"] == "accepted"
     assert "Accepted the criterion 'Mood'" in said(app)
@@ -148,7 +136,7 @@ def test_accept_veto_and_take_back_change_the_workspace_and_can_be_undone(engine
     assert status(engine)["weather"] == "proposed"
 
 
-def test_the_address_opens_a_card_and_what_models_wrote_is_shown_as_text(engine: Recorder) -> None:
+def test_the_address_opens_a_card_and_what_models_wrote_is_shown_as_text(engine: RecordingEngine) -> None:
     assert "A kitchen." not in html(board())
     shown = html(board(criterion="mood"))
     assert "A kitchen." in shown
@@ -156,19 +144,19 @@ def test_the_address_opens_a_card_and_what_models_wrote_is_shown_as_text(engine:
     assert "found in 2 batches of captions" in shown
 
 
-def test_a_grouped_criterion_shows_its_groups_with_counts(engine: Recorder) -> None:
+def test_a_grouped_criterion_shows_its_groups_with_counts(engine: RecordingEngine) -> None:
     shown = html(board(criterion="place"))
     assert "2 groups" in shown
     assert "25 % unclear" in shown
     assert shown.index('title="outdoors"') < shown.index('title="indoors"') < shown.index('title="unclear"')
 
 
-def test_what_an_edit_could_not_be_carried_over_to_is_said(engine: Recorder) -> None:
+def test_what_an_edit_could_not_be_carried_over_to_is_said(engine: RecordingEngine) -> None:
     engine.workspace.journal.set_setting("carried.place", "[\"There is no group 'pier' any more.\"]")
     assert "There is no group &#x27;pier&#x27; any more." in html(board(criterion="place"))
 
 
-def test_other_words_put_the_groups_aside_and_a_name_alone_does_not(engine: Recorder) -> None:
+def test_other_words_put_the_groups_aside_and_a_name_alone_does_not(engine: RecordingEngine) -> None:
     app = press(board(), "edit-place")
     assert any("To group anew takes" in c.value or "to group anew takes" in c.value for c in app.caption)
     app.text_input(key="name-place").input("Location")
@@ -184,7 +172,7 @@ def test_other_words_put_the_groups_aside_and_a_name_alone_does_not(engine: Reco
     assert not grouping.clusters("place")
 
 
-def test_a_name_that_is_taken_is_refused_in_place_and_nothing_is_changed(engine: Recorder) -> None:
+def test_a_name_that_is_taken_is_refused_in_place_and_nothing_is_changed(engine: RecordingEngine) -> None:
     app = press(board(criterion="mood"), "edit-mood")
     app.text_input(key="name-mood").input("Weather")
     app.text_area(key="definition-mood").input("Something else.")
@@ -194,7 +182,7 @@ def test_a_name_that_is_taken_is_refused_in_place_and_nothing_is_changed(engine:
     assert app.text_input(key="name-mood").value == "Weather"
 
 
-def test_selected_criteria_become_one(engine: Recorder) -> None:
+def test_selected_criteria_become_one(engine: RecordingEngine) -> None:
     app = board()
     app.checkbox(key="pick-mood").check().run()
     assert not [b for b in app.button if b.label.startswith("Merge")]
@@ -206,7 +194,7 @@ def test_selected_criteria_become_one(engine: Recorder) -> None:
     assert not app.checkbox(key="pick-weather").value
 
 
-def test_ones_own_criterion_and_rules(engine: Recorder) -> None:
+def test_ones_own_criterion_and_rules(engine: RecordingEngine) -> None:
     app = board()
     app.text_input(key="add-name").input("Season")
     app.text_input(key="add-guidance").input("Only outdoors")
@@ -225,7 +213,7 @@ def test_ones_own_criterion_and_rules(engine: Recorder) -> None:
     assert engine.workspace.grouping.rules() == []
 
 
-def test_nothing_is_started_before_the_person_asks(engine: Recorder) -> None:
+def test_nothing_is_started_before_the_person_asks(engine: RecordingEngine) -> None:
     app = board()
     assert app.button(key="group: Group").disabled
     app.text_input(key="hint").input("the light").run()
@@ -242,7 +230,7 @@ def test_nothing_is_started_before_the_person_asks(engine: Recorder) -> None:
     ]
 
 
-def test_while_a_run_is_under_way_nothing_is_changed_that_it_works_on(engine: Recorder) -> None:
+def test_while_a_run_is_under_way_nothing_is_changed_that_it_works_on(engine: RecordingEngine) -> None:
     edit.refine(engine.workspace, "place", who="person", k=2)
     engine.run = RunJob(engine._loop)
     app = press(board(), "edit-place")
@@ -264,7 +252,7 @@ def test_while_a_run_is_under_way_nothing_is_changed_that_it_works_on(engine: Re
     ],
 )
 def test_a_run_that_waits_for_the_review_is_answered_here(
-    engine: Recorder, button: str, expected: Callable[[], Review]
+    engine: RecordingEngine, button: str, expected: Callable[[], Review]
 ) -> None:
     engine.run = RunJob(engine._loop)
     waiting = engine.submit(engine.run.review({"criteria": []}))
@@ -302,7 +290,7 @@ async def _turn() -> None:
 
 
 def test_another_process_that_writes_is_told_of_in_place(
-    engine: Recorder,
+    engine: RecordingEngine,
 ) -> None:
     app = board()
     with Workspace(engine.workspace.folder).for_writing() as other:
@@ -316,7 +304,7 @@ def test_another_process_that_writes_is_told_of_in_place(
 
 def test_an_empty_board_says_what_to_do(tmp_path: Path) -> None:
     Workspace(tmp_path / "empty", create=True).close()
-    ENGINES["here"] = Recorder(tmp_path / "empty")
+    ENGINES["here"] = RecordingEngine(tmp_path / "empty")
     app = board()
     assert "Choose a folder on the overview page" in app.info[0].value
     assert app.button(key="group: Group").disabled

@@ -10,35 +10,22 @@ from typing import Any, NamedTuple
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from agent.outcome import RunWish
 from store.records import Criterion
 from store.workspace import Workspace
 from tests.fake_server import FakeServer
 from tests.picture_shelf import fill_shelf
+from tests.recording_engine import RecordingEngine
 from tests.spine import write_profile
 from tools import edit
 from tools.divide_cluster import Part
 from ui.engine import Engine
-from ui.run_job import RunJob
 
 ENGINES: dict[str, Engine] = {}
 """The app's script is run apart from this file; it finds its engine here."""
 
 
-class Recorder(Engine):
-    """An engine that notes which runs it was asked for instead of starting them: they would need a model."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.wished: list[RunWish] = []
-
-    def start_run(self, wish: RunWish, **more: Any) -> RunJob:
-        self.wished.append(wish)
-        return RunJob(self._loop)
-
-
 class Shelf(NamedTuple):
-    engine: Recorder
+    engine: RecordingEngine
     ids: dict[str, str]
     pictures: Path
 
@@ -54,16 +41,16 @@ class Shelf(NamedTuple):
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
     ids = fill_shelf(tmp_path / "w", tmp_path / "pictures")
-    engine = Recorder(tmp_path / "w")
+    engine = RecordingEngine(tmp_path / "w")
     ENGINES["here"] = engine
     yield Shelf(engine, ids, tmp_path / "pictures")
     engine.close()
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Recorder]:
+def bare(tmp_path: Path) -> Iterator[RecordingEngine]:
     Workspace(tmp_path / "w", create=True).close()
-    engine = Recorder(tmp_path / "w")
+    engine = RecordingEngine(tmp_path / "w")
     ENGINES["here"] = engine
     yield engine
     engine.close()
@@ -308,7 +295,7 @@ def test_two_criteria_are_crossed_and_a_cell_shows_its_images(shelf: Shelf) -> N
     assert len(shown(app)) == 1
 
 
-def test_nothing_there_yet_says_what_to_do(bare: Recorder) -> None:
+def test_nothing_there_yet_says_what_to_do(bare: RecordingEngine) -> None:
     assert "no images yet" in opened().info[0].value
     bare.workspace.grouping.save_criteria([Criterion("mood", "Mood", "How it feels.")])
     assert "1 proposed criterion waits" in opened().info[0].value

@@ -30,12 +30,6 @@ _PATIENCE_S = 120.0
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture
 def folder(tmp_path: Path, server: FakeServer) -> Iterator[Path]:
     """An empty workspace whose models are the fake server's."""
     folder = tmp_path / "holiday.xcluster"

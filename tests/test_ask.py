@@ -33,12 +33,6 @@ PICTURES = {scene.colour: to_jpeg_data_uri(scene_image(scene)) for scene in SCEN
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
-@pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = Database(tmp_path / "catalogue.sqlite", create=True)
     yield opened

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import httpx2
@@ -34,12 +33,6 @@ from tools.read_image import to_jpeg_data_uri
 
 GREEN = SCENES[1]
 PICTURE = Message("user", "Describe.", to_jpeg_data_uri(scene_image(GREEN)), "Reply as JSON.")
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
 
 
 def chat(server: FakeServer, **options: Any) -> ChatModel:

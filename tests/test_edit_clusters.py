@@ -545,12 +545,6 @@ def test_a_run_carries_over_and_leaves_alone_what_was_put_somewhere_by_hand(tmp_
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
-@pytest.fixture
 def text(server: FakeServer, workspace: Workspace) -> Asker:
     return Asker(ChatModel(Endpoint(server.base_url, MODEL, retries=0)), workspace.answers)
 

@@ -29,12 +29,6 @@ class _Reply(Schema):
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as server:
-        yield server
-
-
-@pytest.fixture
 def engine(tmp_path: Path, server: FakeServer) -> Iterator[Engine]:
     """An engine over an empty workspace whose models are the fake server's."""
     folder = tmp_path / "photos.xcluster"

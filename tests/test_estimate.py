@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ pytestmark = pytest.mark.model
 SUBJECT = wish("Subject", "Which thing or animal is shown.")
 _LOW, _HIGH = 0.8, 1.6
 """An estimate may rather be too high: the fake server gives many groups one name, which spares questions."""
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -23,12 +23,6 @@ PLACE = Criterion("place", "Place", "Where it is.", "only the background")
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
-@pytest.fixture
 def text(server: FakeServer, tmp_path: Path) -> Iterator[Asker]:
     with Workspace(tmp_path / "rules", create=True) as workspace:
         yield Asker(ChatModel(Endpoint(server.base_url, MODEL, retries=0)), workspace.answers)

@@ -28,12 +28,6 @@ WEATHER = wish("Weather", "What the weather is like.")
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
-@pytest.fixture
 def images(tmp_path: Path) -> Path:
     """Five pictures."""
     return make_collection(tmp_path / "photos", scenes=5)

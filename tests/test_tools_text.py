@@ -43,12 +43,6 @@ WEATHER = Criterion("weather", "Weather", "What the weather is like.")
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with FakeServer() as running:
-        yield running
-
-
-@pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     with Workspace(tmp_path / "w.xcluster", create=True) as opened:
         yield opened
