@@ -38,7 +38,7 @@ def plan_to_refine(desk: Desk, args: form.RefineCriterion, focus: Focus) -> str:
     """Say what is put aside."""
     old = find_criterion(desk.workspace, args.criterion, focus)
     guidance = _joined(old.guidance, args.guidance)
-    note = f" {TAGGERS_HEAR_NOTHING}" if desk.workspace.catalogue.is_tagged() else ""
+    note = f" {TAGGERS_HEAR_NOTHING}" if desk.estimator.by_tags() else ""
     return f"Put the groups of '{old.name}' aside and group {all_images(desk)} anew, with '{guidance}'.{note}"
 
 

@@ -160,10 +160,6 @@ class Catalogue:
         query = f"SELECT i.id FROM image i JOIN caption c ON c.image_id = i.id WHERE {LIVE} ORDER BY i.seq"
         return [row[0] for row in self._db.rows(query)]
 
-    def is_tagged(self) -> bool:
-        """Whether the embedded taggers have seen any of the images."""
-        return self._db.one("SELECT 1 FROM caption WHERE tags != '[]' LIMIT 1") is not None
-
     def tag_fields(self) -> list[str]:
         """The fields that the embedded taggers filled for any image, in their own order of importance."""
         query = (

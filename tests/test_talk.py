@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from agent.outcome import Focus, RunWish
 from agent.planner import Claim, Turn
 from agent.state import Asked, Decision
 from agent.talk import Talk
+from agent.words import TAGGERS_HEAR_NOTHING
 from store.errors import InputError, ModelUnavailable
+from store.records import Tag
 from store.workspace import Workspace
 from tests.desks import ScriptedPlanner, desk_of, fill
 from tests.test_edits import state
@@ -92,6 +95,19 @@ async def test_what_puts_a_grouping_aside_is_asked_and_the_question_survives_a_r
         assert again.grouping.criterion("Subject").guidance == "only the main thing"
         assert await talk.asked(conversation) is None
     assert [run.only for run in runs] == [("subject",)]
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+async def test_who_is_asked_to_refine_is_told_where_guidance_cannot_help(
+    workspace: Workspace, tagged: bool
+) -> None:
+    captions = workspace.catalogue.captions(["a", "b", "c", "d"]).values()
+    tags = (Tag("light", "bright", 0.9, "test"),) if tagged else ()
+    workspace.catalogue.add_captions([replace(caption, tags=tags) for caption in captions])
+    conversation = workspace.conversations.start().id
+    asked = await Talk(desk_of(workspace), ScriptedPlanner(REFINE)).say(conversation, "only the main thing")
+    assert asked is not None
+    assert (TAGGERS_HEAR_NOTHING in asked.plan) == tagged
 
 
 async def test_a_rejected_step_changes_nothing_and_says_so(workspace: Workspace) -> None:

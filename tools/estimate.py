@@ -121,7 +121,7 @@ class Estimator:
     def discover(self) -> Estimate:
         """Propose criteria again."""
         captions = max(self._backlog.captions(), self._workspace.catalogue.image_count())
-        batches = 1 if self._by_tags() else min(self._propose_batches, max(1, captions // 3))
+        batches = 1 if self.by_tags() else min(self._propose_batches, max(1, captions // 3))
         text = CallCost(self._workspace, self._text_model, self._text_at_once)
         proposed = text.calls("propose")
         merges = text.calls("merge") / proposed if proposed else _MERGES
@@ -153,14 +153,14 @@ class Estimator:
         """Find the parts of a cluster."""
         return self._estimate([Calls("split", _SPLIT_PARTS)])
 
-    # the steps -------------------------------------------------------------------------------------------
-
-    def _by_tags(self) -> bool:
-        """Whether a criterion is answered by a field of the taggers."""
+    def by_tags(self) -> bool:
+        """Whether a criterion is answered by a field of the taggers, which know nothing of its words."""
         if self._vision_model:
             return False
         captioned = self._workspace.catalogue.caption_count()
         return not captioned or 2 * self._backlog.tagged() >= captioned
+
+    # the steps -------------------------------------------------------------------------------------------
 
     def _captions(self, criteria: int) -> list[Calls]:
         """Caption what is not captioned, and describe it under the criteria; taggers ask nobody."""
@@ -181,7 +181,7 @@ class Estimator:
 
     def _fields(self, criterion: Criterion) -> Calls:
         """The choice of the tag field; a discovered criterion was made from one."""
-        asked = self._by_tags() and criterion.origin == "user"
+        asked = self.by_tags() and criterion.origin == "user"
         return Calls("describe", int(asked))
 
     def _placing(self, criterion: Criterion) -> Calls:
@@ -189,10 +189,10 @@ class Estimator:
         if not self._workspace.grouping.clusters(criterion.id):
             return self._tree(criterion)
         new = self._workspace.grouping.missing_count("assignment", criterion.id)
-        return Calls("assign", 0 if self._by_tags() else math.ceil(_STRANGERS * new))
+        return Calls("assign", 0 if self.by_tags() else math.ceil(_STRANGERS * new))
 
     def _tree(self, criterion: Criterion) -> Calls:
-        if self._by_tags() and criterion.k is None:
+        if self.by_tags() and criterion.k is None:
             return Calls("hierarchy", 0)
         known = len(self._workspace.grouping.name_counts(criterion.id)) if criterion.id else 0
         return Calls("hierarchy", tree_calls(known or self._distinct_names(), criterion.k))
@@ -202,7 +202,7 @@ class Estimator:
         others = self._backlog.distinct_names()
         if others:
             return round(sum(others) / len(others))
-        if self._by_tags():
+        if self.by_tags():
             return _TAG_VALUES
         images = max(self._backlog.captions(), self._workspace.catalogue.image_count())
         return min(images, round(_DISTINCT * math.sqrt(images)))

@@ -51,7 +51,7 @@ def _price(engine: Engine, criterion: Criterion) -> str:
     if not engine.workspace.grouping.clusters(criterion.id):
         return f"Nothing is grouped by it yet. To group by it takes {words}."
     tree = price(engine, ("rebuild", criterion.id), lambda estimator: estimator.rebuild(criterion.id))
-    note = f" {TAGGERS_HEAR_NOTHING}" if engine.workspace.catalogue.is_tagged() else ""
+    note = f" {TAGGERS_HEAR_NOTHING}" if engine.desk.estimator.by_tags() else ""
     return (
         f"Saving asks no model. Other words put its groups aside, and to group anew takes {words}; "
         f"another number of groups, {tree}. A new name changes nothing else.{note}"
