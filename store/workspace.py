@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,6 +82,12 @@ class Workspace:
             yield self
         finally:
             self._lock.release()
+
+    def used_elsewhere(self) -> bool:
+        """Whether another process holds the write lock just now."""
+        with suppress(WorkspaceError), self.writing():
+            return False
+        return True
 
     def for_writing(self) -> Self:
         """Take the write lock, held until `close`. Raises WorkspaceError when another process has it."""

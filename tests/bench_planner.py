@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,6 @@ from store.records import Criterion
 from store.workspace import Workspace
 from tests.scenes import fill_with_scenes
 from tools import edit
-from tools.ask import Asker
 from ui import build
 from ui.settings import load
 from ui.talking import planner_for
@@ -211,12 +210,11 @@ async def run(data: Path, requests: list[dict[str, Any]], profile: str, console:
 
 def _desk(settings: Any, workspace: Workspace, models: build.Models) -> Desk:
     embedder = CachedEmbedder(models.embedder, workspace.answers)
-    return Desk(
-        workspace=workspace,
-        text=Asker(models.text, workspace.answers),
-        embedder=embedder,
+    return build.desk(
+        settings,
+        workspace,
+        replace(models, embedder=embedder),
         memory=lambda: build.memory(settings, workspace, embedder),
-        estimator=build.estimator(settings, workspace, models),
     )
 
 

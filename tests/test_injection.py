@@ -25,7 +25,6 @@ from tests.desks import ScriptedPlanner
 from tests.fake_server import MODEL, FakeServer
 from tests.spine import run_here
 from tests.test_edits import state
-from tools.ask import Asker
 from ui import build
 from ui.settings import Profile, Role, Settings
 
@@ -66,12 +65,11 @@ def desk(made: tuple[Settings, Path], tmp_path: Path) -> Iterator[Desk]:
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace(shutil.copytree(folder, tmp_path / "w")))
         models = stack.enter_context(build.models(settings, workspace, on_progress=lambda _: None))
-        yield Desk(
-            workspace=workspace,
-            text=Asker(models.text, workspace.answers),
-            embedder=models.embedder,
+        yield build.desk(
+            settings,
+            workspace,
+            models,
             memory=lambda: build.memory(settings, workspace, models.embedder),
-            estimator=build.estimator(settings, workspace, models),
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from agent.desk import Desk
 from graphs.context import Context, Options, Taggers
 from graphs.pause import Pause
 from models import tag_caption, taggers
@@ -19,7 +20,7 @@ from models.endpoint import Endpoint
 from models.llama_server import LlamaServer
 from models.vectors import CachedEmbedder, ServerEmbedder, TextEmbedder
 from models.weights import TEXT_MODEL, default_cache, fetch
-from store.answers import Vectors
+from store.answers import Answers, Vectors
 from store.errors import InputError
 from store.memory import CaptionMemory
 from store.records import Progress
@@ -105,6 +106,26 @@ def context(
         memory(settings, workspace, made.embedder, on_event=on_event) as opened,
     ):
         yield context_of(settings, workspace, made, opened, pause=Pause())
+
+
+def desk(
+    settings: Settings,
+    workspace: Workspace,
+    models: Models,
+    *,
+    memory: Callable[[], AbstractContextManager[CaptionMemory]],
+    busy: Callable[[], str] = lambda: "",
+) -> Desk:
+    """The planner's desk with these models; `memory` opens the caption memory for a search."""
+    return Desk(
+        workspace=workspace,
+        # Answers of its own: what is asked here is not booked to a run that is under way.
+        text=Asker(models.text, Answers(workspace.database)),
+        embedder=models.embedder,
+        memory=memory,
+        estimator=estimator(settings, workspace, models),
+        busy=busy,
+    )
 
 
 def estimator(settings: Settings, workspace: Workspace, models: Models) -> Estimator:

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,16 +20,15 @@ from agent.desk import Desk
 from agent.outcome import RunWish
 from graphs.drive import organise
 from graphs.state import OrganiseState, Wish, asked_for
-from store.answers import Answers
-from store.errors import InputError, WorkspaceError, XclusterError
+from store.errors import InputError, XclusterError
 from store.journal import Run
 from store.memory import CaptionMemory
 from store.records import Progress
 from store.workspace import Workspace
-from tools.ask import Asker
 from ui import build, settings
 from ui.run_job import RunJob
 from ui.shared_memory import SharedMemory
+from ui.talking import USED_ELSEWHERE
 from ui.talks import Talks
 from ui.threads import threads_joined, to_the_end
 
@@ -67,15 +66,8 @@ class Engine:
         """The planner's desk; its models are made now, if they were not. Raises as the settings do."""
         with self._making:
             if self._desk is None:
-                models = self.models
-                self._desk = Desk(
-                    workspace=self.workspace,
-                    # Answers of its own: what is asked here is not booked to a run that is under way.
-                    text=Asker(models.text, Answers(self.workspace.database)),
-                    embedder=models.embedder,
-                    memory=self.memory,
-                    estimator=build.estimator(self.settings, self.workspace, models),
-                    busy=self.busy,
+                self._desk = build.desk(
+                    self.settings, self.workspace, self.models, memory=self.memory, busy=self.busy
                 )
             return self._desk
 
@@ -93,7 +85,7 @@ class Engine:
         if self.run is not None and self.run.state in ("running", "paused"):
             return "A run is under way. Wait until it is done, or stop it on the overview."
         if self.run_elsewhere() is not None:
-            return "Another xcluster is working on this collection. Wait until it is done, or stop it there."
+            return USED_ELSEWHERE
         return ""
 
     def run_elsewhere(self) -> Run | None:
@@ -104,9 +96,7 @@ class Engine:
         if newest is None or newest.status != "running":
             return None
         # A run that was killed stays booked as running; only a live one holds the lock.
-        with suppress(WorkspaceError), self.workspace.writing():
-            return None
-        return newest
+        return newest if self.workspace.used_elsewhere() else None
 
     def start_run(
         self, wish: RunWish, *, roots: Sequence[str | Path] = (), wishes: Sequence[Wish] = ()

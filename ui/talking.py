@@ -12,6 +12,7 @@ from agent.tool_planner import ToolPlanner
 from models.tool_calls import ToolCaller
 from ui.settings import Settings
 
+USED_ELSEWHERE = "Another xcluster is working on this collection. Wait until it is done, or stop it there."
 STOPPED = "You stopped this request. What was done before is kept."
 
 

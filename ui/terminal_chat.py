@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from agent.desk import Desk
 from agent.examples import Examples
 from agent.names import offered
 from agent.outcome import Focus, RunWish
 from agent.state import Asked, Decision
 from agent.talk import Talk
-from store.errors import WorkspaceError, XclusterError
+from store.errors import XclusterError
 from store.workspace import Workspace
-from tools.ask import Asker
 from tools.suggest import suggest
 from ui import build, settings
 from ui.look_commands import print_json
 from ui.run_view import RunView
 from ui.show_tree import printable
 from ui.talk_words import argument_fields, planned_by, planner_note, step_words
-from ui.talking import STOPPED, one_run, planner_for
+from ui.talking import STOPPED, USED_ELSEWHERE, one_run, planner_for
 from ui.terminal_run import run_here
 from ui.terminal_turn import ask_changes, next_words, print_asked, print_turn
 
@@ -78,12 +76,11 @@ class TerminalChat:
         self._settings, self._workspace, self._models = chosen, workspace, models
         self._runner, self._console, self._quiet = runner, console, quiet
         self._wishes: list[RunWish] = []
-        desk = Desk(
-            workspace=workspace,
-            text=Asker(models.text, workspace.answers),
-            embedder=models.embedder,
+        desk = build.desk(
+            chosen,
+            workspace,
+            models,
             memory=lambda: build.memory(chosen, workspace, models.embedder),
-            estimator=build.estimator(chosen, workspace, models),
             busy=self._busy,
         )
         planner = planner_for(chosen, lambda: Examples.load(models.embedder))
@@ -216,9 +213,7 @@ class TerminalChat:
 
     def _busy(self) -> str:
         # Only a live run of another process holds the lock; our own are done before the next request.
-        with suppress(WorkspaceError), self._workspace.writing():
-            return ""
-        return "Another xcluster is working on this collection. Wait until it is done, or stop it there."
+        return USED_ELSEWHERE if self._workspace.used_elsewhere() else ""
 
     def _welcome(self) -> None:
         title = self._workspace.conversations.get(self._id).title
