@@ -110,7 +110,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.demo-ready: $(RECIPE) | $(VENV)/.made
-	@echo "== Installing xcluster and what it needs into $(VENV) (about 1.7 GB on disk)"
+	@echo "== Installing xcluster and what it needs into $(VENV) (about 1.6 GB on disk)"
 	@$(PIP) install $(QUIETLY_AGAIN) -c constraints.txt -e '.[demo,app]'
 	@touch $@
 

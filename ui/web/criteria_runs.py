@@ -27,7 +27,8 @@ def review(engine: Engine, proposed: Sequence[Criterion], accepted: Sequence[Cri
             "**The run waits for your word.** Accept, veto, edit or merge what was found; then let it go on."
         )
         ids = [c.id for c in (*proposed, *accepted)]
-        rest = f"Accept the other {len(proposed)} and go on" if proposed else "Go on"
+        which = f"the other {len(proposed)}" if accepted else f"all {len(proposed)}"
+        rest = f"Accept {which} and go on" if proposed else "Go on"
         with st.container(horizontal=True, vertical_alignment="center"):
             _start(rest, "review", lambda: run.answer(Review()), primary=True, disabled=not ids)
             if proposed and accepted:
