@@ -22,6 +22,8 @@ class StoredAnswer(NamedTuple):
     reply: dict[str, Any]
     confidence: float | None
     """The model's own probability of the reply, where the server gave it."""
+    usage: Usage = Usage()
+    """What it cost when it was asked; all 0 for an answer of a workspace older than this column."""
 
 
 class StageUsage(NamedTuple):
@@ -62,22 +64,26 @@ class Answers:
 
     def find(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
         """The answers that are there, by key."""
-        query = "SELECT key, reply, confidence FROM answer WHERE key IN ({keys})"
-        return {k: StoredAnswer(json.loads(reply), sure) for k, reply, sure in self._db.where_in(query, keys)}
+        query = (
+            "SELECT key, reply, confidence, prompt_tokens, completion_tokens, cached_tokens, seconds"
+            " FROM answer WHERE key IN ({keys})"
+        )
+        return {
+            key: StoredAnswer(json.loads(reply), sure, Usage(*cost))
+            for key, reply, sure, *cost in self._db.where_in(query, keys)
+        }
 
     def has_any(self, stage: str, model: str) -> bool:
         """Whether this model has ever answered in this stage."""
         query = "SELECT 1 FROM answer WHERE stage = ? AND model = ? LIMIT 1"
         return self._db.one(query, (stage, model)) is not None
 
-    def add(self, key: str, stage: str, model: str, answer: StoredAnswer, usage: Usage) -> None:
-        """Store an answer and book its call, in one transaction."""
+    def add(self, key: str, stage: str, model: str, answer: StoredAnswer) -> None:
+        """Store an answer with what it cost and book its call, in one transaction."""
+        cost = _usage(answer.usage)
         with self._db.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO answer (key, stage, model, reply, confidence) VALUES (?,?,?,?,?)",
-                (key, stage, model, json.dumps(answer.reply), answer.confidence),
-            )
-            connection.execute(_BOOK, (self.run_id, stage, model, *_usage(usage), ""))
+            connection.execute(_KEEP, (key, stage, model, json.dumps(answer.reply), answer.confidence, *cost))
+            connection.execute(_BOOK, (self.run_id, stage, model, *cost, ""))
 
     def book(self, stage: str, model: str, usage: Usage, error: str = "") -> None:
         """Book a call whose answer is not kept; with `error` one that gave no usable answer."""
@@ -116,6 +122,10 @@ class Answers:
         )
 
 
+_KEEP = (
+    "INSERT OR REPLACE INTO answer (key, stage, model, reply, confidence, prompt_tokens, completion_tokens,"
+    " cached_tokens, seconds) VALUES (?,?,?,?,?,?,?,?,?)"
+)
 _BOOK = (
     "INSERT INTO call (run_id, stage, model, prompt_tokens, completion_tokens, cached_tokens, seconds, error)"
     " VALUES (?,?,?,?,?,?,?,?)"

@@ -228,7 +228,15 @@ END;
 # `gone` holds the images that no file holds any more. Few are, so to ask whether an image is among them costs
 # next to nothing; to ask the table of files for each of 100,000 images costs a third of a second.
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE, _STEERING, _BROWSING)
+_ANSWER_COST = """
+ALTER TABLE answer ADD COLUMN prompt_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE answer ADD COLUMN completion_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE answer ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE answer ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+"""
+# The ledger of calls does not say which answer a call gave: what older answers cost stays unknown, all 0.
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE, _STEERING, _BROWSING, _ANSWER_COST)
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:

@@ -96,5 +96,5 @@ def _journal(workspace: Workspace) -> None:
         workspace.journal.add_time(run, stage, seconds, items)
     for number in range(8):
         usage = Usage(900, 60, 700, 1.5)
-        workspace.answers.add(f"key{number}", "caption", "human", StoredAnswer({"caption": "x"}, None), usage)
+        workspace.answers.add(f"key{number}", "caption", "human", StoredAnswer({"caption": "x"}, None, usage))
     workspace.journal.finish_run(run, "finished")

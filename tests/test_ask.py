@@ -25,6 +25,7 @@ from store.errors import (
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES, scene_image
 from tools.ask import Answered, Asker, Question, Schema
+from tools.bill import Bill
 from tools.caption import CaptionReply
 from tools.closed_choice import choice_reply, chosen
 from tools.read_image import to_jpeg_data_uri
@@ -121,6 +122,46 @@ async def test_a_stored_reply_comes_back_with_its_names_and_its_confidence(
     assert chosen(again.value) == chosen(first.value) == "dog"
     assert again.confidence == first.confidence == pytest.approx(0.9)
     assert server.count() == 1
+
+
+async def test_an_answer_from_the_store_tells_what_it_cost(server: FakeServer, database: Database) -> None:
+    (first,) = await asker(server, database).ask_many("caption", about("red"))
+    (again,) = await asker(server, database).ask_many("caption", about("red"))
+    assert isinstance(first, Answered)
+    assert first.usage.prompt_tokens > 0
+    assert first.usage.seconds > 0
+    assert again == first
+
+
+async def test_a_bill_counts_each_distinct_question_once_from_the_store_or_not(
+    server: FakeServer, database: Database
+) -> None:
+    await asker(server, database).ask_many("caption", about("red"))
+    bill = Bill()
+    billed = asker(server, database).billing(bill)
+    await billed.ask_many("caption", about("red", "green", "green"))
+    once = (bill.calls, bill.prompt_tokens, bill.completion_tokens, bill.model_seconds)
+    await billed.ask_many("caption", about("green"))
+    assert (bill.calls, bill.prompt_tokens, bill.completion_tokens, bill.model_seconds) == once
+    booked = usage(database)
+    assert once == pytest.approx((2, booked.prompt_tokens, booked.completion_tokens, booked.seconds))
+    assert bill.of_unknown_cost == 0
+    assert bill.waited_seconds > 0
+
+
+async def test_a_bill_has_what_was_paid_for_nothing(server: FakeServer, database: Database) -> None:
+    server.trouble = Trouble(reply="prose", spoil="red")
+    bill = Bill()
+    await asker(server, database).billing(bill).ask_many("caption", about("red", "green"))
+    assert bill.calls == 2
+    assert bill.prompt_tokens == usage(database).prompt_tokens
+
+
+async def test_only_what_is_asked_through_it_is_on_a_bill(server: FakeServer, database: Database) -> None:
+    bill, plain = Bill(), asker(server, database)
+    await plain.billing(bill).ask_many("caption", about("red"))
+    await plain.ask_many("caption", about("green"))
+    assert bill.calls == 1
 
 
 async def test_pictures_that_are_known_are_not_read(server: FakeServer, database: Database) -> None:

@@ -429,17 +429,31 @@ def test_answers_come_back_as_they_were(workspace: Workspace) -> None:
     answers = workspace.answers
     for n, text in enumerate(ODD_TEXTS):
         answers.add(
-            f"k{n}", "caption", "m", StoredAnswer({"text": text, "n": [n, None]}, n / 10), Usage(1, 2)
+            f"k{n}", "caption", "m", StoredAnswer({"text": text, "n": [n, None]}, n / 10, Usage(1, 2, 0, n))
         )
     found = answers.find([f"k{n}" for n in range(9)])
     assert [found[f"k{n}"].reply["text"] for n in range(len(ODD_TEXTS))] == list(ODD_TEXTS)
-    assert found["k3"] == StoredAnswer({"text": ODD_TEXTS[3], "n": [3, None]}, 0.3)
+    assert found["k3"] == StoredAnswer({"text": ODD_TEXTS[3], "n": [3, None]}, 0.3, Usage(1, 2, 0, 3))
     assert answers.find(["k7"]) == {}
+
+
+def test_an_answer_of_an_older_workspace_is_kept_with_its_cost_unknown(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "catalogue.sqlite")
+    for statements in MIGRATIONS[:4]:
+        connection.executescript(statements)
+    connection.execute("PRAGMA user_version = 4")
+    connection.execute("INSERT INTO answer (key, stage, model, reply) VALUES ('k', 'name', 'm', '{}')")
+    connection.commit()
+    connection.close()
+    with Workspace(tmp_path) as workspace:
+        assert workspace.answers.find(["k"])["k"] == StoredAnswer({}, None, Usage())
+        workspace.answers.add("new", "name", "m", StoredAnswer({}, None, Usage(3, 2, 1, 0.5)))
+        assert workspace.answers.find(["new"])["new"].usage == Usage(3, 2, 1, 0.5)
 
 
 def test_half_of_an_emoji_in_a_reply_does_not_lose_the_answer(workspace: Workspace) -> None:
     reply = {"text": "cut off \ud83d"}
-    workspace.answers.add("k", "caption", "m", StoredAnswer(reply, None), Usage())
+    workspace.answers.add("k", "caption", "m", StoredAnswer(reply, None))
     assert workspace.answers.find(["k"])["k"].reply == reply
 
 
@@ -453,10 +467,10 @@ def test_parts_of_a_key_do_not_run_into_each_other() -> None:
 def test_calls_are_summed_by_stage_and_run(workspace: Workspace) -> None:
     answers, journal = workspace.answers, workspace.journal
     answers.run_id = journal.start_run({"folder": "a"})
-    answers.add("1", "caption", "m", StoredAnswer({}, None), Usage(10, 2, 1, 0.5))
+    answers.add("1", "caption", "m", StoredAnswer({}, None, Usage(10, 2, 1, 0.5)))
     answers.book("caption", "m", Usage(5, 0, 0, 0.25), "timed out")
     answers.run_id = journal.start_run({"folder": "a"})
-    answers.add("2", "name", "m", StoredAnswer({}, None), Usage(7, 1, 0, 1.0))
+    answers.add("2", "name", "m", StoredAnswer({}, None, Usage(7, 1, 0, 1.0)))
     assert answers.usage() == [("caption", 2, 15, 2, 1, 0.75, 1), ("name", 1, 7, 1, 0, 1.0, 0)]
     assert [stage.stage for stage in answers.usage(answers.run_id)] == ["name"]
 

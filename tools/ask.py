@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +16,8 @@ from models.chat import Message, Reply
 from prompts import Turn
 from store.answers import Answers, StoredAnswer, answer_key
 from store.errors import BadReply, ContextTooLong, InputError, ModelError, Refused
+from store.records import Usage
+from tools.bill import Bill
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -62,6 +66,8 @@ class Answered(NamedTuple, Generic[ReplyT]):
 
     value: ReplyT
     confidence: float | None
+    usage: Usage = Usage()
+    """What it cost when it was really asked, also where it came from the store."""
 
 
 class Asker:
@@ -83,7 +89,14 @@ class Asker:
         self._answers = answers
         self._load_image = load_image
         self._pause = pause
+        self._bill: Bill | None = None
         self._seats = asyncio.Semaphore(chat.at_once)
+
+    def billing(self, bill: Bill) -> Self:
+        """The same model and store, with what is asked through it put on `bill`."""
+        twin = copy.copy(self)
+        twin._bill = bill
+        return twin
 
     async def ask(self, stage: str, question: Question[ReplyT]) -> Answered[ReplyT]:
         """Ask one question. Raises the ModelError that `ask_many` would return."""
@@ -106,6 +119,12 @@ class Asker:
         nothing but refusals) is raised, after the answers that came are stored; what was still waiting is not
         asked.
         """
+        with self._bill.waiting() if self._bill is not None else nullcontext():
+            return await self._ask_many(stage, questions, on_answer)
+
+    async def _ask_many(
+        self, stage: str, questions: Sequence[Question[ReplyT]], on_answer: Callable[[], None]
+    ) -> list[Answered[ReplyT] | ModelError]:
         keys = [self._key(question) for question in questions]
         found = self._answers.find(list(dict.fromkeys(keys)))
         first_with = {
@@ -115,7 +134,7 @@ class Asker:
         results: dict[str, Answered[ReplyT] | ModelError] = {}
         for key, stored in found.items():
             value = first_with[key].reply.model_validate(stored.reply)
-            results[key] = Answered(value, stored.confidence)
+            results[key] = Answered(value, stored.confidence, stored.usage)
 
         fatal: list[ModelError] = []
 
@@ -136,6 +155,8 @@ class Asker:
             on_answer()
         await asyncio.gather(*(one(key, question) for key, question in missing.items()))
         fatal += self._hopeless(stage, [results[key] for key in missing if key in results])
+        if self._bill is not None:
+            self._bill.add({key: result.usage for key, result in results.items()})
         if fatal:
             raise fatal[0]
         return [results[key] for key in keys]
@@ -165,9 +186,10 @@ class Asker:
             if isinstance(error, BadReply | ContextTooLong | Refused):
                 return error
             raise
-        stored = StoredAnswer(reply.value.model_dump(mode="json", by_alias=True), reply.confidence)
-        self._answers.add(key, stage, self.chat.name, stored, reply.usage)
-        return Answered(reply.value, reply.confidence)
+        told = reply.value.model_dump(mode="json", by_alias=True)
+        stored = StoredAnswer(told, reply.confidence, reply.usage)
+        self._answers.add(key, stage, self.chat.name, stored)
+        return Answered(reply.value, reply.confidence, reply.usage)
 
     def _messages(self, question: Question[ReplyT]) -> list[Message]:
         image = ""
