@@ -116,7 +116,7 @@ def _table_rows(reader: Any, header: Sequence[str], on_bad: OnBad) -> Iterator[R
 def parquet_rows(source: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -> Iterator[Row]:
     """The rows of a Parquet file, with the columns that `choose` picks from those that are there.
 
-    Of a column of structures (a picture with its path) only `path` is read. Raises InputError when the file
+    Of a column of pictures (structures with a path) only `path` is read. Raises InputError when the file
     cannot be read or pyarrow is missing.
     """
     try:
@@ -130,7 +130,7 @@ def parquet_rows(source: Path, choose: Callable[[Sequence[str]], Sequence[str]])
         with pq.ParquetFile(source) as file:
             schema = file.schema_arrow
             columns = [
-                f"{name}.path" if pa.types.is_struct(schema.field(name).type) else name
+                f"{name}.path" if _has_path(schema.field(name).type) else name
                 for name in choose(schema.names)
             ]
             numbers = count(1)
@@ -139,3 +139,8 @@ def parquet_rows(source: Path, choose: Callable[[Sequence[str]], Sequence[str]])
                     yield Row(next(numbers), values)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{source.name} cannot be read as Parquet ({error}).") from error
+
+
+def _has_path(kind: Any) -> bool:
+    """Whether a column holds structures with a path; only the type of structures can be asked for a field."""
+    return hasattr(kind, "get_field_index") and kind.get_field_index("path") >= 0
