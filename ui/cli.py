@@ -210,6 +210,54 @@ def criteria(
         look_commands.criteria(opened, veto or [], accept or [], as_json=as_json)
 
 
+@app.command(
+    epilog="Examples:\n\n"
+    "- `xcluster evaluate labels.csv --workspace photos.xcluster`\n"
+    '- `xcluster evaluate labels.csv -w photos.xcluster --match "Setting=Place" --html scores.html`\n'
+    "- `xcluster evaluate animals.csv -w photos.xcluster --criterion Animal`, a file of images and classes"
+)
+def evaluate(
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, JSONL (each also .gz) or Parquet: image, criterion, class.", metavar="LABELS"
+        ),
+    ],
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace to score.")],
+    match: Annotated[
+        list[str] | None,
+        typer.Option(help="`Labelled=Workspace's`: score this by that; may be repeated."),
+    ] = None,
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--criterion",
+            "-c",
+            help="Only this labelled criterion, or what the column of classes is about; may be repeated.",
+        ),
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", "-l", help="Only this level. [default: all three, the best marked]")
+    ] = "",
+    image_column: Annotated[str | None, typer.Option(help="The column that names the image.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score the clusters against labels that people gave, and say which labelled criteria were discovered."""
+    from ui import evaluate_command as commands
+
+    commands.evaluate(
+        labels,
+        workspace,
+        match=match or [],
+        criteria=criterion or [],
+        level=level,
+        image_column=image_column,
+        html=html,
+        as_json=as_json,
+    )
+
+
 @app.command(epilog="Example: `xcluster fetch`, once, before working without a network.")
 def fetch(profile: ProfileName = "", as_json: AsJson = False) -> None:
     """Fetch the embedded models' files into the cache."""

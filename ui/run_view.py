@@ -34,6 +34,7 @@ STAGE_LABELS = {
     "import": "Import captions",
     "thumbnails": "Make thumbnails",
     "report": "Write contact sheets",
+    "evaluate": "Score against labels",
 }
 
 
