@@ -16,7 +16,7 @@ QUIETLY_AGAIN = $(if $(wildcard $@),--quiet)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check style unit env fetch browser vllm-env test-vllm clean
+.PHONY: help demo test check style unit env fetch browser peers vllm-env test-vllm clean
 
 help: ## List the targets
 	@echo "xcluster: organise an image collection with natural language"
@@ -78,6 +78,12 @@ browser: ## Install Debian's Chromium for the tests of the app, where this is al
 		echo "There is no Chromium. On Debian: sudo apt-get install chromium; elsewhere, put a 'chromium' on the" >&2; \
 		echo "PATH. Without it the tests marked 'browser' are skipped." >&2; exit 1; \
 	fi
+
+peers: $(VENV)/.demo-ready ## Install BERTopic, to compare with (240 MB on disk; no torch)
+	@echo "== Installing BERTopic and what it needs into $(VENV)"
+	@$(PIP) install --quiet -c constraints.txt -e '.[peers]'
+	@# It asks for sentence-transformers, hence torch, which it does not need when it is given embeddings.
+	@$(PIP) install --quiet --no-deps -c constraints.txt bertopic
 
 vllm-env: $(VENV)/.test-ready ## Make the separate environment of the vLLM tests (2.5 GB; Linux, Python 3.11)
 	@echo "== The environment of the vLLM tests, in .venv-vllm"

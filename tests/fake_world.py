@@ -115,8 +115,15 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
             return {"name": _common_name(_listed(prompt, "Labels") or _colours(prompt))}
         case ["groups"]:
             return {"groups": _broad(_listed(prompt, "Labels"))}
+        case ["names"]:
+            return {"names": _k_names(_uncounted(_listed(prompt, "Labels")), fields["names"])}
+        case ["coarse", "fine", "middle"]:
+            labels = _listed(prompt, "Labels")
+            return {"coarse": _broad(labels), "middle": _broad(labels)[::-1], "fine": labels}
         case [field] if options := _options(fields[field]):
             return {field: _choice(options, prompt)}
+        case ["choice"]:
+            return {"choice": _free_choice(_listed(prompt, "Names"), prompt)}
     return {name: _aspect(name, fields[name], schema, text) for name in fields}
 
 
@@ -169,6 +176,24 @@ def _colours(prompt: str) -> list[str]:
 def _broad(labels: Sequence[str]) -> list[str]:
     """The groups that hold any of the labels, by member or by their own name."""
     return [name for name, members in GROUPS.items() if {*labels} & {name, *members}] or list(labels[:2])
+
+
+def _uncounted(labels: Sequence[str]) -> list[str]:
+    """The labels of `label (count)` items."""
+    return [re.sub(r" \(\d+\)$", "", label) for label in labels]
+
+
+def _k_names(labels: Sequence[str], field: Mapping[str, Any]) -> list[str]:
+    """The first labels, as many as are asked for; fewer when there are no more."""
+    return list(labels[: int(field["minItems"])])
+
+
+def _free_choice(names: Sequence[str], prompt: str) -> str:
+    """The name that shares a word or a group with the text, in capitals; else words of the text's own."""
+    (text,) = re.findall(r"^Text: (.*)$", prompt, re.MULTILINE)[-1:]
+    # The first option is taken when no name fits.
+    fitting = _choice(["\x00", *names], prompt)
+    return fitting.upper() if fitting != "\x00" else " ".join(text.split()[-2:])
 
 
 def _options(field: Mapping[str, Any]) -> list[str]:
