@@ -114,8 +114,8 @@ def _discovery(discovery: Discovery) -> Iterator[RenderableType]:
         table.add_row(*_pair(pair, surplus=True), style="dim")
     yield table
     yield Text(
-        f"Matched one to one from a similarity of {discovery.threshold:.2f}; check the pairs, and give others "
-        "with --match.",
+        f"Matched one to one from a similarity of {discovery.threshold:.2f}. Check the pairs; --match gives "
+        "others.",
         style="dim",
     )
 
