@@ -2,22 +2,16 @@
 
     python -m tests.bench_captions FILE --workspace FOLDER [--criterion NAME ...]
 
-FILE is one of `captions-labelled/*.jsonl.gz`. Run again, it goes on where it stopped and scores again.
+FILE is one of `captions-labelled/*.jsonl.gz`. Run again, it goes on where it stopped and scores again; the
+scores are those of `xcluster evaluate FILE --workspace FOLDER`.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
-
-from store.workspace import Workspace
-from tests.agreement import print_agreement
-from tools.import_captions import imported_id
 
 
 def main() -> None:
@@ -33,17 +27,7 @@ def main() -> None:
     subprocess.run([*xcluster, "import", "captions", str(given.file), *workspace], check=True)
     wishes = [part for name in given.criterion for part in ("--criterion", name)]
     subprocess.run([*xcluster, "run", *workspace, "--yes", *wishes], check=True)
-    with Workspace(given.workspace) as opened:
-        print_agreement(opened, labels(given.file))
-
-
-def labels(file: Path) -> dict[str, tuple[str, dict[str, str]]]:
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            for criterion, label in row["labels"].items():
-                found[criterion][imported_id(row["image"])] = label
-    return {criterion: (criterion, by_image) for criterion, by_image in found.items()}
+    subprocess.run([*xcluster, "evaluate", str(given.file), *workspace], check=True)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
     python -m tests.bench_photos DATA [--images 60] [--workspace FOLDER]
 
 DATA is the folder with `photos/`. Half of the pictures are scenes, a third objects, the rest food, drawn with
-a fixed seed. For each labelled criterion the discovered one whose name is nearest in meaning is scored at
-each level; an unclear image counts as wrong in the accuracy (one-to-one Hungarian match) and as a cluster of
-its own in NMI.
+a fixed seed. The scores are those of `xcluster evaluate`, one folder of pictures at a time: a criterion has
+classes of its own in each.
 """
 
 from __future__ import annotations
@@ -17,14 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
-
-from store.workspace import Workspace
-from tests.agreement import print_agreement
-
-Truth = dict[tuple[str, str, str], dict[str, str]]
-"""(collection, criterion, level) to file to label."""
 
 
 def main() -> None:
@@ -44,8 +36,12 @@ def main() -> None:
     command = [sys.executable, "-m", "ui.cli", "run", str(listing), "--workspace", str(folder), "--yes"]
     subprocess.run(command, check=True)
     print(f"\n{len(files)} images in {time.perf_counter() - start:.0f} s\n")
-    with Workspace(folder) as workspace:
-        report(workspace, truth(given.data / "photos" / "labels.csv", set(files)))
+    for collection in ("scenes", "objects", "food"):
+        labels = folder.with_suffix(f".{collection}.csv")
+        write_labels(given.data / "photos" / "labels.csv", collection, labels)
+        print(f"\n{collection}\n", flush=True)
+        scores = [sys.executable, "-m", "ui.cli", "evaluate", str(labels), "--workspace", str(folder)]
+        subprocess.run(scores, check=True)
 
 
 def sample(photos: Path, count: int) -> list[str]:
@@ -56,27 +52,14 @@ def sample(photos: Path, count: int) -> list[str]:
     return files
 
 
-def truth(labels: Path, files: set[str]) -> Truth:
-    found: Truth = defaultdict(dict)
-    with labels.open(newline="", encoding="utf-8") as lines:
-        for row in csv.DictReader(lines):
-            if row["file"] in files:
-                found[row["collection"], row["criterion"], row["level"]][row["file"]] = row["label"]
-    return found
-
-
-def report(workspace: Workspace, labels: Truth) -> None:
-    of_file = {"/".join(path.parts[-2:]): image_id for image_id, path in workspace.catalogue.all_paths()}
-    print_agreement(
-        workspace,
-        {
-            f"{collection} {criterion} ({level})": (
-                criterion,
-                {of_file[f]: label for f, label in files.items()},
-            )
-            for (collection, criterion, level), files in labels.items()
-        },
-    )
+def write_labels(source: Path, collection: str, target: Path) -> None:
+    """The rows of one folder of pictures."""
+    with source.open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["collection"] == collection]
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":
