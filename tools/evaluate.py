@@ -47,6 +47,11 @@ class LabelledScore:
         """The agreement at the best level."""
         return next((found for level, found in self.levels if level == self.best), None)
 
+    @property
+    def off_list(self) -> bool:
+        """Whether any image got an answer that is no name of the list; trees have none, lists may."""
+        return any(found.off_list for _, found in self.levels)
+
     def to_dict(self) -> dict[str, Any]:
         """The score as plain JSON values."""
         return {

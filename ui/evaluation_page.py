@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from store.errors import InputError
-from tools.confusion import Confusion
+from tools.confusion import SHOWN_AS, Confusion
 from tools.evaluate import Evaluation, LabelledScore
 from tools.partition_scores import METRICS
 from ui.show_evaluation import HOW, TITLES
@@ -59,12 +59,11 @@ def _charts(score: LabelledScore) -> list[tuple[str, str]]:
     sizes = sorted(
         zip(score.confusion.clusters, score.confusion.cluster_sizes, strict=True), key=lambda one: -one[1]
     )[:MOST_SHOWN]
-    table = heatmap(
-        shown.classes,
-        shown.clusters,
-        shown.counts,
-        striking=[(n, n) for n in range(shown.matched)],
-    )
+    framed = [(n, n) for n in range(shown.matched)]
+    table = heatmap(shown.classes, shown.clusters, shown.counts, striking=framed)
+    # Most cells are empty: a nought in each would hide the others.
+    written = [[f"{count:,}" if count else "" for count in row] for row in shown.counts]
+    table.update_traces(text=written, texttemplate="%{text}", selector={"type": "heatmap"})
     chart = bars([name for name, _ in sizes], [float(size) for _, size in sizes])
     return [
         ("Classes (rows) and clusters (columns); framed: matched pairs", _html(table)),
@@ -79,10 +78,12 @@ def _html(figure: object) -> str:
 
 
 def _cut(whole: Confusion) -> Confusion:
-    """The first rows and columns, as many as a page can show; matched ones come first."""
+    """The first rows and columns, as many as a page can show, and always those of no cluster."""
+    extra = set(SHOWN_AS.values())
+    columns = [n for n, name in enumerate(whole.clusters) if n < MOST_SHOWN or name in extra]
     return Confusion(
         whole.classes[:MOST_SHOWN],
-        whole.clusters[:MOST_SHOWN],
-        tuple(row[:MOST_SHOWN] for row in whole.counts[:MOST_SHOWN]),
+        tuple(whole.clusters[column] for column in columns),
+        tuple(tuple(row[column] for column in columns) for row in whole.counts[:MOST_SHOWN]),
         min(whole.matched, MOST_SHOWN),
     )
