@@ -37,7 +37,7 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Score the workspace, print the result, and write the page if one is asked for."""
-    given = _given(match)
+    given = pairs(match)
     levels = _levels(level)
     with Workspace(workspace) as opened:
         found, bad = _labels(opened, labels, criteria, image_column)
@@ -71,7 +71,7 @@ def _labels(
     return match_labels(workspace, read), bad
 
 
-def _given(match: Sequence[str]) -> dict[str, str]:
+def pairs(match: Sequence[str]) -> dict[str, str]:
     """`Labelled=Workspace's` pairs."""
     given: dict[str, str] = {}
     for text in match:
