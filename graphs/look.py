@@ -69,7 +69,7 @@ async def caption_images(state: OrganiseState, runtime: Runtime[Context]) -> dic
                 await _caption_chunk(context, part, current)
         while ids := catalogue.uncaptioned(1_000, leaders=False):
             _share(context, ids, current)
-    if not catalogue.caption_count():
+    if not catalogue.captioned_ids():
         reasons = sorted(set(catalogue.failures().values()))[:3]
         raise MissingStep(f"No image could be captioned: {'; '.join(reasons) or 'no vision model is set'}.")
     return {}

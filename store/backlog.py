@@ -6,12 +6,16 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from store.catalogue import LIVE
+from store.catalogue import LIVE, SETTLED
 from store.database import Database
 
 _LOOKED_AT = (
     f"FROM image i JOIN caption c ON c.image_id = i.id JOIN json_each(?) k WHERE {LIVE}"
     " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = k.value AND t.image_id = i.id)"
+)
+_IMPORTED = (
+    "EXISTS (SELECT 1 FROM description d WHERE d.criterion_id = k.value AND d.image_id = i.id"
+    " AND d.imported_as != '')"
 )
 _SAMPLE = 500
 
@@ -52,10 +56,21 @@ class Backlog:
         )
 
     def to_name(self, vision_model: str, criterion_ids: Sequence[str]) -> Questions:
-        """Distinct captions without tags, not by this vision model, that lack a name under any criterion."""
-        return self._questions(
-            "c.text", "name", "c.tags = '[]' AND c.model != ?", vision_model, criterion_ids
+        """Distinct captions without tags, not by this vision model, that lack a name under any criterion.
+
+        And distinct imported descriptions that lack theirs, each about one criterion.
+        """
+        which = f"c.tags = '[]' AND c.model != ? AND {SETTLED} AND NOT {_IMPORTED}"
+        told = self._questions("c.text", "name", which, vision_model, criterion_ids)
+        described = self._db.number(
+            "SELECT COUNT(*) FROM (SELECT DISTINCT d.criterion_id, d.text FROM json_each(?) k"
+            " CROSS JOIN description d ON d.criterion_id = k.value AND d.imported_as != '' AND d.text != ''"
+            f" JOIN image i ON i.id = d.image_id WHERE {LIVE} AND NOT EXISTS"
+            " (SELECT 1 FROM name t WHERE t.criterion_id = d.criterion_id AND t.image_id = d.image_id))",
+            (json.dumps(list(criterion_ids)),),
         )
+        number = told.number + described
+        return Questions(number, (told.number * told.criteria + described) / number if number else 0.0)
 
     def _questions(
         self, what: str, table: str, which: str, model: str, criterion_ids: Sequence[str]

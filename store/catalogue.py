@@ -10,10 +10,15 @@ from typing import NamedTuple
 
 from store.database import Database, Row
 from store.records import Caption, Image, ScannedFile, Tag
+from store.stand_in import STAND_IN, drop_what_was_read
 
 _IMAGE = "i.id, i.width, i.height, i.format, i.byte_size, i.phash, i.taken_at"
 _CAPTION = "image_id, text, model, tags, shared_from, imported_as"
-_ADD_CAPTION = f"INSERT OR REPLACE INTO caption ({_CAPTION}) VALUES (?,?,?,?,?,?)"
+ADD_IMAGE = (
+    "INSERT OR IGNORE INTO image (id, width, height, format, byte_size, phash, taken_at)"
+    " VALUES (?,?,?,?,?,?,?)"
+)
+ADD_CAPTION = f"INSERT OR REPLACE INTO caption ({_CAPTION}) VALUES (?,?,?,?,?,?)"
 LIVE = "NOT EXISTS (SELECT 1 FROM gone g WHERE g.image_id = i.id)"
 """An image belongs to the collection while a file holds it, or when it came as a caption without a file.
 
@@ -21,6 +26,8 @@ The table `gone` is kept by triggers of the schema: it lists the others.
 """
 LIVE_ASSIGNMENT = LIVE.replace("i.id", "a.image_id")
 """The same of an assignment, without the table of images: so an index can answer alone."""
+SETTLED = f"NOT (c.model = '{STAND_IN}' AND i.format != 'none')"
+"""The caption `c` of image `i` is not one that a run will replace by looking at the image."""
 
 
 class SkippedFile(NamedTuple):
@@ -51,9 +58,8 @@ class Catalogue:
         images = [f.image for f in files if f.image is not None]
         with self._db.transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO image (id, width, height, format, byte_size, phash, taken_at)"
-                " VALUES (?,?,?,?,?,?,?)",
-                [_image_row(image) for image in images],
+                ADD_IMAGE,
+                [image_row(image) for image in images],
             )
             connection.executemany(
                 "INSERT OR REPLACE INTO file (path, root, byte_size, mtime_ns, image_id, skipped)"
@@ -135,15 +141,17 @@ class Catalogue:
         query = (
             f"SELECT i.id FROM image i WHERE {LIVE} AND i.format != 'none'"
             f" AND i.twin_of {'=' if leaders else '!='} ''"
-            " AND NOT EXISTS (SELECT 1 FROM caption c WHERE c.image_id = i.id)"
+            f" AND NOT EXISTS (SELECT 1 FROM caption c WHERE c.image_id = i.id AND c.model != '{STAND_IN}')"
             " AND NOT EXISTS (SELECT 1 FROM failure x WHERE x.image_id = i.id AND x.stage = 'caption')"
             " ORDER BY i.seq LIMIT ?"
         )
         return [row[0] for row in self._db.rows(query, (limit,))]
 
     def add_captions(self, captions: Sequence[Caption]) -> None:
-        """Store captions; one that was there is replaced."""
-        self._db.write_many(_ADD_CAPTION, [_caption_row(caption) for caption in captions])
+        """Store captions; one that was there is replaced, with what was read from it where it stood in."""
+        with self._db.transaction() as connection:
+            drop_what_was_read(connection, [caption.image_id for caption in captions])
+            connection.executemany(ADD_CAPTION, [caption_row(caption) for caption in captions])
 
     def captions(self, ids: Sequence[str]) -> dict[str, Caption]:
         """The captions of these images, where there are any."""
@@ -151,12 +159,12 @@ class Catalogue:
         return {row[0]: _caption(row) for row in self._db.where_in(query, ids)}
 
     def caption_count(self) -> int:
-        """How many images of the collection have a caption."""
-        query = f"SELECT COUNT(*) FROM caption c JOIN image i ON i.id = c.image_id WHERE {LIVE}"
+        """How many images of the collection have a caption; one that stands in counts where no file is."""
+        query = f"SELECT COUNT(*) FROM caption c JOIN image i ON i.id = c.image_id WHERE {LIVE} AND {SETTLED}"
         return self._db.number(query)
 
     def captioned_ids(self) -> list[str]:
-        """The images that have a caption, in the order in which they joined."""
+        """The images that have a caption, if only one that stands in, in the order in which they joined."""
         query = f"SELECT i.id FROM image i JOIN caption c ON c.image_id = i.id WHERE {LIVE} ORDER BY i.seq"
         return [row[0] for row in self._db.rows(query)]
 
@@ -169,22 +177,21 @@ class Catalogue:
 
     def drop_captions(self, *, other_than: str) -> int:
         """Drop captions of another vision model than `other_than` (imported ones stay). Returns how many."""
-        count = self._db.number(
-            "SELECT COUNT(*) FROM caption WHERE model != ? AND model != 'import'", (other_than,)
-        )
+        others = f"FROM caption WHERE model NOT IN (?, 'import', '{STAND_IN}')"
+        count = self._db.number(f"SELECT COUNT(*) {others}", (other_than,))
         if count:
-            self._db.write("DELETE FROM caption WHERE model != ? AND model != 'import'", (other_than,))
+            self._db.write(f"DELETE {others}", (other_than,))
         return count
 
     def add_imported(self, rows: Sequence[tuple[Image, Caption]]) -> None:
         """Store captions that came from a file; an image row without pixels is made where none exists."""
         with self._db.transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO image (id, width, height, format, byte_size, phash, taken_at)"
-                " VALUES (?,?,?,?,?,?,?)",
-                [_image_row(image) for image, _ in rows],
+                ADD_IMAGE,
+                [image_row(image) for image, _ in rows],
             )
-            connection.executemany(_ADD_CAPTION, [_caption_row(caption) for _, caption in rows])
+            drop_what_was_read(connection, [image.id for image, _ in rows])
+            connection.executemany(ADD_CAPTION, [caption_row(caption) for _, caption in rows])
 
     # failures --------------------------------------------------------------------------------------------
 
@@ -205,7 +212,8 @@ class Catalogue:
         self._db.write("DELETE FROM failure")
 
 
-def _image_row(image: Image) -> tuple[object, ...]:
+def image_row(image: Image) -> tuple[object, ...]:
+    """The values of `ADD_IMAGE`."""
     taken = image.taken_at.isoformat() if image.taken_at else None
     return (image.id, image.width, image.height, image.format, image.byte_size, image.phash, taken)
 
@@ -215,7 +223,8 @@ def _image(row: Row) -> Image:
     return Image(row[0], row[1], row[2], row[3], row[4], row[5], taken)
 
 
-def _caption_row(caption: Caption) -> tuple[object, ...]:
+def caption_row(caption: Caption) -> tuple[object, ...]:
+    """The values of `ADD_CAPTION`."""
     tags = json.dumps([[t.field, t.value, t.score, t.source] for t in caption.tags])
     c = caption
     return (c.image_id, c.text, c.model, tags, c.shared_from, c.imported_as)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 from store.database import Database, Row
-from store.grouping import carried_key
+from store.grouping import NOT_IMPORTED, carried_key
 
 _TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "criterion": (
@@ -28,7 +28,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cluster": (("id",), ("position", "id", "criterion_id", "level", "name", "parent_id", "names")),
     "description": (
         ("criterion_id", "image_id"),
-        ("criterion_id", "image_id", "text", "unclear", "model"),
+        ("criterion_id", "image_id", "text", "unclear", "model", "imported_as"),
     ),
     "name": (
         ("criterion_id", "image_id"),
@@ -165,11 +165,21 @@ class Edits:
             connection.execute("PRAGMA defer_foreign_keys = ON")
             with _written_down(connection, edit.id, of_undo=not of_undo):
                 for table in _PUT_ASIDE[edit.regroups]:
-                    connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (edit.target,))
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE criterion_id = ?{NOT_IMPORTED.get(table, '')}",
+                        (edit.target,),
+                    )
                 if edit.regroups:
                     connection.execute("DELETE FROM setting WHERE key = ?", (carried_key(edit.target),))
                 for table in _TABLES:
                     _restore(connection, table, edit.id, of_undo=of_undo)
+                # What was imported about a criterion goes with the criterion, and only with it.
+                for table in NOT_IMPORTED:
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE criterion_id = ?1"
+                        " AND NOT EXISTS (SELECT 1 FROM criterion c WHERE c.id = ?1)",
+                        (edit.target,),
+                    )
                 # A run may have filled clusters that are gone now: those images are placed again.
                 connection.execute(
                     "DELETE FROM assignment WHERE cluster_id != ''"

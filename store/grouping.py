@@ -25,6 +25,15 @@ _MISSING = (
     " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = ? AND t.image_id = i.id)"
     " ORDER BY i.seq"
 )
+NOT_IMPORTED = {
+    "description": " AND imported_as = ''",
+    "name": (
+        " AND NOT EXISTS (SELECT 1 FROM description d WHERE d.criterion_id = name.criterion_id"
+        " AND d.image_id = name.image_id AND d.imported_as != '' AND d.text = '')"
+    ),
+}
+"""Which rows a regrouping may drop: what was imported cannot be asked for again. An imported description that
+is empty has its name with it."""
 
 
 def carried_key(criterion_id: str) -> str:
@@ -120,18 +129,26 @@ class Grouping:
     def add_descriptions(self, descriptions: Sequence[Description]) -> None:
         """Store descriptions; one that was there is replaced."""
         self._db.write_many(
-            "INSERT OR REPLACE INTO description (criterion_id, image_id, text, unclear, model)"
-            " VALUES (?,?,?,?,?)",
-            [(d.criterion_id, d.image_id, d.text, d.unclear, d.model) for d in descriptions],
+            "INSERT OR REPLACE INTO description (criterion_id, image_id, text, unclear, model, imported_as)"
+            " VALUES (?,?,?,?,?,?)",
+            [(d.criterion_id, d.image_id, d.text, d.unclear, d.model, d.imported_as) for d in descriptions],
         )
 
     def descriptions(self, criterion_id: str, image_ids: Sequence[str]) -> dict[str, Description]:
         """Image id to its description under the criterion."""
         query = (
-            "SELECT image_id, criterion_id, text, unclear, model FROM description"
+            "SELECT image_id, criterion_id, text, unclear, model, imported_as FROM description"
             " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
         ).replace("{criterion}", criterion_id.replace("'", "''"))
         return {row[0]: Description(*row) for row in self._db.where_in(query, image_ids)}
+
+    def imported_count(self, criterion_id: str) -> int:
+        """How many images of the collection have an imported description under the criterion."""
+        return self._db.number(
+            "SELECT COUNT(*) FROM description d JOIN image i ON i.id = d.image_id"
+            f" WHERE d.criterion_id = ? AND d.imported_as != '' AND {LIVE}",
+            (criterion_id,),
+        )
 
     def add_names(self, names: Sequence[Name]) -> None:
         """Store names; one that was there is replaced."""
@@ -256,12 +273,16 @@ class Grouping:
     def forget_grouping(self, criterion_id: str, *, names: bool) -> None:
         """Drop the tree and the assignments of a criterion, and with `names` its names and descriptions too.
 
+        Imported descriptions stay.
         The answers stay in the answer store, so what is asked again in the same words costs nothing.
         """
         tables = ["assignment", "cluster", *(["name", "description"] if names else [])]
         with self._db.transaction() as connection:
             for table in tables:
-                connection.execute(f"DELETE FROM {table} WHERE criterion_id = ?", (criterion_id,))
+                connection.execute(
+                    f"DELETE FROM {table} WHERE criterion_id = ?{NOT_IMPORTED.get(table, '')}",
+                    (criterion_id,),
+                )
             connection.execute("DELETE FROM setting WHERE key = ?", (carried_key(criterion_id),))
 
 

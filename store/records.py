@@ -67,7 +67,7 @@ class Caption:
     text: str
     model: str
     """The model that wrote it, `taggers` for embedded ones, `import` for captions that came with the
-    images."""
+    images, `description` where imported descriptions stand in (see `store/stand_in.py`)."""
     tags: tuple[Tag, ...] = ()
     shared_from: str = ""
     """The image whose caption this is, when a byte-wise different but near-identical image was captioned."""
@@ -106,6 +106,8 @@ class Description:
     unclear: str = ""
     """Why there is no description; empty when there is one."""
     model: str = ""
+    imported_as: str = ""
+    """The key of the row it was imported from; empty for one that was made here. Never shown to a model."""
 
 
 @dataclass(frozen=True, slots=True)

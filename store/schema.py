@@ -236,7 +236,17 @@ ALTER TABLE answer ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
 """
 # The ledger of calls does not say which answer a call gave: what older answers cost stays unknown, all 0.
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _NAME_SCORE, _STEERING, _BROWSING, _ANSWER_COST)
+_IMPORTED_DESCRIPTION = """
+ALTER TABLE description ADD COLUMN imported_as TEXT NOT NULL DEFAULT '';
+UPDATE edit_change SET before = json_insert(before, '$[#]', ''), after = json_insert(after, '$[#]', '')
+    WHERE tab = 'description';
+"""
+# What the log wrote down of descriptions gets the new column too, or it could not be put back.
+
+MIGRATIONS: tuple[str, ...] = (
+    *(_FIRST, _NAME_SCORE, _STEERING, _BROWSING),
+    *(_ANSWER_COST, _IMPORTED_DESCRIPTION),
+)
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:

@@ -14,8 +14,9 @@ import pytest
 from store.errors import InputError
 from store.records import Progress
 from store.workspace import Workspace
-from tools.caption_files import ImportedCaption, read_captions
+from tools.caption_files import read_captions
 from tools.import_captions import ImportResult, import_captions, imported_id
+from tools.imported_text import ImportedCaption
 from tools.table_rows import BadRow
 
 
@@ -263,3 +264,34 @@ def test_a_file_without_a_single_caption_is_an_error(tmp_path: Path) -> None:
         pytest.raises(InputError, match=r"no caption. Line 1: not JSON"),
     ):
         load(workspace, tmp_path / "a.jsonl")
+
+
+# an image folder as Hugging Face keeps it -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["", "train", "data/train"])
+def test_an_image_folder_is_imported_with_its_pictures(tmp_path: Path, shared_data: Path, place: str) -> None:
+    folder = tmp_path / "set" / place
+    folder.mkdir(parents=True)
+    rows = []
+    for n in (1, 2):
+        shutil.copy(shared_data / "photos" / "scenes" / f"scene_00{n}.jpg", folder / f"{n}.jpg")
+        rows.append({"file_name": f"{n}.jpg", "text": f"Picture {n}"})
+    jsonl(folder / "metadata.jsonl", [*rows, {"file_name": "3.jpg"}])
+    with Workspace(tmp_path / "w", create=True) as workspace:
+        result = load(workspace, tmp_path / "set")
+        assert (result.added, result.without_file) == (2, 0)
+        assert result.bad[0].line == 3
+        assert ("metadata.jsonl" in result.bad[0].reason) == bool(place)
+        paths = {path.name: image_id for image_id, path in workspace.catalogue.all_paths()}
+        assert workspace.catalogue.captions([paths["2.jpg"]])[paths["2.jpg"]].text == "Picture 2"
+
+
+def test_the_splits_of_an_image_folder_do_not_mix(tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        (tmp_path / split).mkdir()
+        jsonl(tmp_path / split / "metadata.jsonl", [{"file_name": "1.jpg", "text": f"One of {split}"}])
+    assert [(c.key, c.text) for c in read(tmp_path)[0]] == [
+        ("train/1.jpg", "One of train"),
+        ("validation/1.jpg", "One of validation"),
+    ]

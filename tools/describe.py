@@ -80,8 +80,12 @@ def _seen(image_id: str, criterion: Criterion, said: AspectReply, model: str) ->
 
 
 def describe_with_caption(caption: Caption, criterion: Criterion) -> Description:
-    """The caption is the description; the name tool reads from it what it says of the criterion."""
-    return Description(caption.image_id, criterion.id, caption.text, model=caption.model)
+    """The caption is the description; the name tool reads from it what it says of the criterion.
+
+    The caption that stands in for empty descriptions is empty itself: unclear.
+    """
+    why = "" if caption.text else "nothing was said of the image"
+    return Description(caption.image_id, criterion.id, caption.text, why, caption.model)
 
 
 async def choose_field(criterion: Criterion, fields: Sequence[str], text: Asker) -> str:

@@ -378,10 +378,58 @@ def captions(
     as_json: AsJson = False,
 ) -> None:
     """Take captions that exist already, with or without the image files."""
-    from ui import work_commands as commands
+    from ui import import_commands as commands
 
     commands.bring_captions(
         source, workspace, images=images, text_column=text_column, image_column=image_column, as_json=as_json
+    )
+
+
+@importing.command(
+    epilog="Examples:\n\n"
+    "- `xcluster import descriptions said.jsonl --workspace photos.xcluster --images photos`, each row with "
+    "`image`, `criterion` and `description`\n"
+    '- `xcluster import descriptions moods.csv --workspace photos.xcluster --criterion "Mood"`'
+)
+def descriptions(
+    source: Annotated[
+        Path,
+        typer.Argument(help="JSONL (also .gz), CSV, Parquet, or a folder with .txt files or metadata.jsonl."),
+    ],
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace; made when missing.")],
+    criterion: Annotated[
+        str,
+        typer.Option(
+            "--criterion",
+            "-c",
+            help="What the descriptions are about; of a file with a column `criterion`, take this one only.",
+        ),
+    ] = "",
+    definition: Annotated[
+        str, typer.Option("--definition", help="What the criterion given with --criterion asks.")
+    ] = "",
+    images: Annotated[
+        Path | None, typer.Option(help="The folder of the images, when it is not that of the source.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="The column that holds the description.")] = None,
+    image_column: Annotated[str | None, typer.Option(help="The column that names the image.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take what a model said of each image about one criterion; then `xcluster run --workspace` groups by it.
+
+    An empty description is unclear. Imported again, only what reads differently is grouped anew.
+    """
+    from ui import import_commands as commands
+
+    commands.bring_descriptions(
+        source,
+        workspace,
+        criterion=criterion,
+        definition=definition,
+        images=images,
+        text_column=text_column,
+        image_column=image_column,
+        as_json=as_json,
     )
 
 

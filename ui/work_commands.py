@@ -1,4 +1,4 @@
-"""The commands that work: run, fetch, import. They load graphs and models, which takes seconds."""
+"""The commands that work: run, fetch. They load graphs and models, which takes seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from models.weights import fetch as fetch_file
 from store.errors import InputError, WeightsError
 from store.records import Criterion
 from store.workspace import Workspace
-from tools.import_captions import import_captions
 from tools.report import write_contact_sheet
 from ui import settings
 from ui.build import context
@@ -125,38 +124,3 @@ def fetch_weights(chosen: settings.Settings, *, as_json: bool) -> None:
         print_json({"cache": str(cache), "object_detector": has_detector(cache)})
     else:
         console.print(f"Model files are in {cache}", markup=False, soft_wrap=True)
-
-
-def bring_captions(
-    source: Path,
-    workspace: Path,
-    *,
-    images: Path | None,
-    text_column: str | None,
-    image_column: str | None,
-    as_json: bool,
-) -> None:
-    """Import captions from a file or folder."""
-    console = Console(stderr=as_json)
-    if not source.expanduser().exists():
-        raise InputError(f"'{source}' does not exist. Give a caption file or a folder with captions.")
-    with Workspace(workspace, create=True).for_writing() as opened, RunView(console) as view:
-        done = import_captions(
-            opened,
-            source,
-            images=images,
-            text_column=text_column,
-            image_column=image_column,
-            on_progress=view.show,
-        )
-    if as_json:
-        print_json({**done._asdict(), "bad": [row._asdict() for row in done.bad]})
-        return
-    console.print(
-        f"{done.added:,} captions added, {done.replaced:,} replaced, "
-        f"{done.without_file:,} without an image file."
-    )
-    for row in done.bad[:10]:
-        console.print(f"line {row.line}: {row.reason}", markup=False)
-    if len(done.bad) > 10:
-        console.print(f"and {len(done.bad) - 10:,} more lines that gave nothing")
