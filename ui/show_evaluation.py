@@ -49,8 +49,11 @@ def _criterion(score: LabelledScore) -> Iterator[RenderableType]:
         return
     head.append(f"  scored as {printable(score.criterion)} ({HOW[score.how]})", style="dim")
     yield head
-    yield level_table([(level, found, level == score.best) for level, found in score.levels], score.classes)
-    if len(score.levels) > 1:
+    several = len(score.levels) > 1
+    yield level_table(
+        [(level, found, several and level == score.best) for level, found in score.levels], score.classes
+    )
+    if several:
         yield Text(
             f"* the best of {len(score.levels)} levels by CAcc, picked with the labels in hand", style="dim"
         )
@@ -73,13 +76,18 @@ def level_table(rows: Sequence[tuple[str, Agreement, bool]], classes: int) -> Ta
         table.add_column("off list", justify="right")
     for title, found, marked in rows:
         cells = [_with_interval(found, metric) for metric in METRICS]
-        off_list = [f"{found.off_list:.0%}"] if with_off_list else []
+        off_list = [share(found.off_list)] if with_off_list else []
         counted = f"{found.clusters:,}/{classes:,}"
         label = f"{printable(title)}{' *' if marked else ''}"
         table.add_row(
-            Text(label), *cells, counted, f"{found.unclear:.0%}", *off_list, style="bold" if marked else ""
+            Text(label), *cells, counted, share(found.unclear), *off_list, style="bold" if marked else ""
         )
     return table
+
+
+def share(part: float) -> str:
+    """A share in percent; one that is not nothing does not look like it."""
+    return "<1%" if 0 < part < 0.005 else f"{part:.0%}"
 
 
 def _with_interval(found: Agreement, metric: Metric) -> Text:
