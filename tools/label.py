@@ -34,11 +34,11 @@ def tidy(label: str) -> str:
 def is_unclear(label: str, criterion: Criterion) -> bool:
     """Whether a label is no answer: one of the known non-answers, or just the criterion's own name."""
     text = tidy(label)
-    return text in NON_ANSWERS or _singular(text) == _singular(tidy(criterion.name))
+    return text in NON_ANSWERS or singular(text) == singular(tidy(criterion.name))
 
 
-def _singular(text: str) -> str:
-    """Enough of English to see that "activities" is "activity"."""
+def singular(text: str) -> str:
+    """A word without its plural: enough of English to see that "activities" is "activity"."""
     if text.endswith("ies"):
         return f"{text[:-3]}y"
     return text.removesuffix("s")

@@ -29,7 +29,7 @@ def same_meaning(texts: Sequence[str], vectors: Vectors, *, similarity: float) -
     if len(texts) < 2:
         return np.zeros(len(texts), dtype=int)
     distance = np.clip(1.0 - vectors @ vectors.T, 0.0, 2.0)
-    numbers = [_numbers(text) for text in texts]
+    numbers = [numbers_in(text) for text in texts]
     differ = np.array([[a != b for b in numbers] for a in numbers])
     distance[differ] = 2.0
     np.fill_diagonal(distance, 0.0)
@@ -41,7 +41,8 @@ def _cut(distance: NDArray[np.floating], *, threshold: float) -> NDArray[np.int_
     return np.asarray(fcluster(linkage(condensed, "complete"), threshold, "distance"), dtype=int) - 1
 
 
-def _numbers(text: str) -> frozenset[str]:
+def numbers_in(text: str) -> frozenset[str]:
+    """The numbers that a lower-case text holds, in digits."""
     return frozenset(
         _NUMBERS.get(w, w) for w in re.findall(r"[a-z]+|\d+", text) if w.isdigit() or w in _NUMBERS
     )

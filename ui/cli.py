@@ -97,11 +97,24 @@ def show(
     workspace: WorkspaceArgument,
     criterion: Annotated[str, typer.Option("--criterion", "-c", help="Only this one.")] = "",
     level: Annotated[str, typer.Option("--level", "-l", help="How deep: coarse, middle or fine.")] = "fine",
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Instead of the trees, list what is to be mended in them: broken paths, siblings that mean "
+            "the same, names that say nothing, catch-alls; and how even the levels are.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the trees of clusters with their counts."""
     if level not in LEVELS:
         raise InputError(f"No level '{level}'. Give coarse, middle or fine.")
+    if check:
+        from ui.check_command import check as check_trees
+
+        check_trees(workspace, criterion, as_json=as_json)
+        return
     with Workspace(workspace) as opened:
         look_commands.show(opened, criterion, level, as_json=as_json)
 
