@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from store import schema
+from store.backlog import Backlog
 from store.errors import InputError
 from store.records import Assignment, Caption, Cluster, Description, Name, Progress
 from store.workspace import Workspace
@@ -340,6 +341,20 @@ def test_an_empty_description_is_unclear_and_comes_with_its_name(
     assert grouping.missing_ids("name", "mood") == [B]
     load(workspace, jsonl(tmp_path / "b.jsonl", TWO))
     assert grouping.missing_ids("name", "mood") == [A, B]
+
+
+def test_what_is_still_to_be_named_counts_distinct_descriptions(workspace: Workspace, tmp_path: Path) -> None:
+    rows = [*TWO, said("c.jpg", "Mood", "They laugh"), said("d.jpg", "Mood", "")]
+    load(workspace, jsonl(tmp_path / "a.jsonl", rows), criterion="Mood")
+    backlog = Backlog(workspace.database)
+    assert backlog.to_name("", ["mood"]) == (2, 1.0)
+    edit.add(workspace, "Place", who="person")
+    # Place is read from what stands in: two texts, and the empty one.
+    assert backlog.to_name("", ["mood", "place"]).number == 5
+    workspace.grouping.add_names([Name(A, "mood", "x", model="m")])
+    assert backlog.to_name("", ["mood"]).number == 2
+    workspace.grouping.add_names([Name(B, "mood", "x", model="m")])
+    assert backlog.to_name("", ["mood"]).number == 1
 
 
 def test_too_many_and_impossible_criteria_are_told(workspace: Workspace, tmp_path: Path) -> None:
