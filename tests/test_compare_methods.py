@@ -104,6 +104,13 @@ async def test_the_lead_is_paired_and_the_mean_is_over_the_samples(
     assert {(mean.peer, mean.samples) for mean in done.overall} == {("half", 2)}
 
 
+async def test_equal_methods_are_no_lead(means: Means, embedder: TextEmbedder) -> None:
+    done = await compare_methods([sample()], [TOY, replace(TOY, key="twin")], means, embedder, own="own")
+    assert [(lead.peer, round(lead.difference.value, 9), lead.decided) for lead in done.samples[0].leads] == [
+        ("twin", 0.0, False)
+    ] * 3
+
+
 async def test_a_method_that_fails_is_told_and_the_others_go_on(means: Means, embedder: TextEmbedder) -> None:
     done = await compare_methods([sample()], [FAILS, HALF], means, embedder, own="own")
     failed, half = done.samples[0].results
@@ -129,7 +136,7 @@ async def test_peers_that_ask_are_told_in_full_though_they_share_answers(
     last = {step.stage: (step.done, step.total) for step in steps}
     assert last == {
         "IC|TC: Subject": (2 * n + 1, 2 * n + 1),
-        "X-Cluster (paper): Subject": (4 * n + 1, 4 * n + 1),
+        "X-Cluster: Subject": (4 * n + 1, 4 * n + 1),
         "k-means: Subject": (1, 1),
     }
 
@@ -253,7 +260,7 @@ def test_an_imported_description_is_the_text_under_its_criterion(workspace: Work
     workspace.grouping.save_criteria([replace(SUBJECT, status="accepted")])
     workspace.grouping.add_descriptions(
         [
-            Description("i00", "subject", "a truck of the fire brigade", model="import"),
+            Description("i00", "subject", "a truck of the fire brigade", model="import", imported_as="0.jpg"),
             Description("i01", "subject", "made here", model="fake-vl"),
         ]
     )
@@ -311,7 +318,7 @@ def test_the_command_compares_on_a_sample_and_goes_on_from_the_store(
     for word in (
         "xcluster (own)",
         "IC|TC",
-        "X-Cluster (paper)",
+        "X-Cluster",
         "k-means",
         "per image",
         "CAcc ahead",

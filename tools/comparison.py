@@ -11,6 +11,8 @@ from tools.paired_difference import Difference
 from tools.partition_scores import Metric
 from tools.sample_labelled import Sample
 
+_NOTHING = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -69,13 +71,18 @@ class Lead:
     samples: int = 1
     """Over how many samples it is the mean."""
 
+    @property
+    def decided(self) -> bool:
+        """Whether the interval leaves out 0, by more than the arithmetic may be off."""
+        return self.difference.low > _NOTHING or self.difference.high < -_NOTHING
+
     def to_dict(self) -> dict[str, Any]:
         """The lead as plain JSON values."""
         return {
             "peer": self.peer,
             "metric": self.metric,
             **self.difference._asdict(),
-            "decided": self.difference.decided,
+            "decided": self.decided,
             "samples": self.samples,
         }
 

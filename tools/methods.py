@@ -53,7 +53,7 @@ PEERS: Mapping[str, Method] = {
     method.key: method
     for method in (
         Method("ictc", "IC|TC", _ictc, steps=lambda n: 2 * n + 1, needs_k=True),
-        Method("xcluster", "X-Cluster (paper)", _xcluster, steps=lambda n: 4 * n + 1),
+        Method("xcluster", "X-Cluster", _xcluster, steps=lambda n: 4 * n + 1),
         Method("kmeans", "k-means", _kmeans, steps=lambda _: 1, needs_k=True),
         Method("bertopic", "BERTopic", _bertopic, steps=lambda _: 1),
     )

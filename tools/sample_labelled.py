@@ -17,7 +17,6 @@ from tools.rules import with_rules
 
 K = Literal["true", "none"] | int
 """How many clusters methods that take a number are given: as many as there are classes, none, or so many."""
-_IMPORTED = "import"
 _CHUNK = 1_000
 
 
@@ -132,7 +131,7 @@ def _texts(workspace: Workspace, ids: Sequence[str], criterion: Criterion) -> di
         described = workspace.grouping.descriptions(criterion.id, part)
         for image_id in part:
             text = captions[image_id].text if image_id in captions else ""
-            if image_id in described and described[image_id].model == _IMPORTED:
+            if image_id in described and described[image_id].imported_as:
                 text = described[image_id].text or text
             found[image_id] = text
     return found

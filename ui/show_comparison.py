@@ -8,10 +8,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tools.agreement import Agreement
 from tools.comparison import Compared, Comparison, Lead, Result
+from tools.partition_scores import METRICS, Metric
 from tools.spending import duration
-from ui.show_evaluation import TITLES, level_table
+from ui.show_evaluation import TITLES
 from ui.show_tree import printable
+
+_WITH_INTERVAL = ("cacc", "hm")
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:
@@ -35,14 +39,9 @@ def _sample(compared: Compared) -> Iterator[RenderableType]:
     told += "not given" if sample.k is None else f"{sample.k:,} where a method takes it"
     head.append(f"{told}; asked as {printable(sample.criterion.name)}", style="dim")
     yield head
-    rows = [
-        (result.title if grain == "flat" else f"{result.title}, {grain}", found, _is_picked(result, grain))
-        for result in compared.results
-        for grain, found in result.levels
-    ]
-    if rows:
-        yield level_table(rows, classes)
-    if any(marked for _, _, marked in rows):
+    if any(result.levels for result in compared.results):
+        yield _scores(compared.results, classes)
+    if any(len(result.levels) > 1 for result in compared.results):
         yield Text("* the best of a method's levels by CAcc, picked with the labels in hand", style="dim")
     yield _efforts(compared.results, len(sample.texts))
     yield from _remarks(compared)
@@ -50,8 +49,43 @@ def _sample(compared: Compared) -> Iterator[RenderableType]:
         yield _leads(compared.leads, {result.method: result.title for result in compared.results})
 
 
-def _is_picked(result: Result, grain: str) -> bool:
-    return len(result.levels) > 1 and grain == result.best
+def _scores(results: Sequence[Result], classes: int) -> Table:
+    """A row a method and level. Two scores with intervals: all five do not fit a terminal; JSON has them."""
+    off_list = any(found.off_list for result in results for _, found in result.levels)
+    heads = [
+        *(TITLES[metric] for metric in METRICS),
+        "clusters",
+        "unclear",
+        *(["off list"] if off_list else []),
+    ]
+    table = _table("", "level", *heads, left=("", "level"))
+    for result in results:
+        for n, (grain, found) in enumerate(result.levels):
+            picked = len(result.levels) > 1 and grain == result.best
+            table.add_row(
+                Text(result.title if n == 0 else ""),
+                f"{'' if grain == 'flat' else grain}{'*' if picked else ''}",
+                *(_score(found, metric) for metric in METRICS),
+                f"{found.clusters:,}/{classes:,}",
+                f"{found.unclear:.0%}",
+                *([f"{found.off_list:.0%}"] if off_list else []),
+                style="bold" if picked else "",
+            )
+    return table
+
+
+def _score(found: Agreement, metric: Metric) -> Text:
+    value = found.value(metric)
+    if value is None:
+        return Text("-", style="dim")
+    low, high = found.intervals[metric]
+    interval = f" {_bound(low)}-{_bound(high)}" if metric in _WITH_INTERVAL else ""
+    return Text.assemble(f"{value:.2f}", (interval, "dim"))
+
+
+def _bound(value: float) -> str:
+    """.45 for 0.45: a row is long as it is."""
+    return f"{value:.2f}".removeprefix("0")
 
 
 def _efforts(results: Sequence[Result], images: int) -> Table:
@@ -98,12 +132,17 @@ def _leads(leads: Sequence[Lead], titles: dict[str, str]) -> Table:
         of_peer = {lead.metric: lead for lead in leads if lead.peer == peer}
         for metric in metrics:
             value, low, high = of_peer[metric].difference
-            style = "bold" if of_peer[metric].difference.decided else ""
-            cells.append(Text.assemble((f"{value:+.2f}", style), (f" {low:+.2f} {high:+.2f}", "dim")))
+            style = "bold" if of_peer[metric].decided else ""
+            cells.append(Text.assemble((_signed(value), style), (f" {_signed(low)} {_signed(high)}", "dim")))
         samples = of_peer[metrics[0]].samples
         peer_title = f"{titles[peer]} ({samples} criteria)" if samples > 1 else titles[peer]
         table.add_row(Text(peer_title), *cells)
     return table
+
+
+def _signed(value: float) -> str:
+    """Two decimals with their sign; what rounds to nothing has none."""
+    return f"{value:+.2f}" if round(value, 2) else "0.00"
 
 
 def _table(*titles: str, left: Sequence[str]) -> Table:
