@@ -36,6 +36,8 @@ class Options:
     """Near-identical images share one caption."""
     share_similarity: float = 0.97
     """Captions at least that near (cosine) share their names; above 1 none do."""
+    name_all: bool = False
+    """Let the model name every text, instead of a sample from which the places of the others are learnt."""
     one_at_a_time: bool = False
     """Ask for one criterion a call instead of for all together."""
     seed: int = 0

@@ -5,19 +5,30 @@ START -> build -> place -> END. The graph is run once for each criterion, side b
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from graphs.context import Context
-from graphs.progress import stage
+from graphs.progress import Stage, stage
 from graphs.state import GroupState
 from graphs.tag_fields import answering_fields, tagged_images
-from store.records import Cluster, Criterion
+from store.answers import Vectors
+from store.records import Cluster, Criterion, Level
 from tools.assign import assign
+from tools.assign_alike import ALIKE, assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.carry_over import carry_over, settle_lost
 from tools.estimate import tree_calls
+from tools.learn_places import Places, learn_places
+from tools.likeness import name_evidence
 from tools.tag_tree import tag_tree
+
+_CHUNK = 500
+"""Images that are placed before the store is written."""
+_EXAMPLES = 5_000
+"""Named images that are learnt from, at most."""
 
 
 async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -32,7 +43,12 @@ async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
         if not clusters:
             current.expect(tree_calls(len(counts), criterion.k))
             clusters = await build_hierarchy(
-                criterion, counts, context.text, context.embedder, on_answer=current.step
+                criterion,
+                counts,
+                context.text,
+                context.embedder,
+                evidence=_evidence(context, criterion),
+                on_answer=current.step,
             )
             current.expect(current.done)
         with context.workspace.database.transaction():
@@ -42,30 +58,39 @@ async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
     return {}
 
 
+def _evidence(context: Context, criterion: Criterion) -> dict[str, Vectors]:
+    """What bears each name: the texts of the named images, unless these are the taggers' own words."""
+    grouping = context.workspace.grouping
+    named = grouping.examples(criterion.id, not_by=ALIKE, most=_EXAMPLES)
+    captions = context.workspace.catalogue.captions([image_id for image_id, _, _ in named])
+    told = grouping.descriptions(criterion.id, list(captions))
+    kept = [(told[i].text, name) for i, name, _ in named if i in told and not captions[i].tags]
+    return name_evidence([name for _, name in kept], context.embedder.embed([text for text, _ in kept]))
+
+
 async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]:
     """The taggers' own classes, where a field of theirs answers the criterion and the person wants no K."""
-    images = tagged_images(context) if criterion.k is None else []
+    told = context.workspace.grouping.imported_count(criterion.id)
+    images = tagged_images(context) if criterion.k is None and not told else []
     fields = await answering_fields(context, [criterion]) if images else {}
     field = fields.get(criterion.id, "")
     return tag_tree(criterion.id, images, field) if field else []
 
 
 async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:
-    """Assign the images that have no assignment yet, chunk by chunk."""
+    """Assign the images that have no assignment yet, chunk by chunk; the named ones first."""
     context, grouping = runtime.context, runtime.context.workspace.grouping
     criterion = context.criterion(state["criterion_id"])
     clusters = grouping.clusters(criterion.id)
     ids = grouping.missing_ids("assignment", criterion.id)
     with stage(runtime, "assign", len(ids)) as current:
-        for start in range(0, len(ids), 500):
+        unnamed: list[str] = []
+        for part in _parts(ids):
             await context.pause.passed()
-            part = ids[start : start + 500]
             names = grouping.names(criterion.id, part)
-            descriptions = grouping.descriptions(criterion.id, part)
-            named = [names[image_id] for image_id in part if image_id in names]
             made = await assign(
-                named,
-                descriptions,
+                [names[image_id] for image_id in part if image_id in names],
+                grouping.descriptions(criterion.id, part),
                 clusters,
                 criterion,
                 context.text,
@@ -73,7 +98,59 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
                 on_answer=current.step,
             )
             grouping.add_assignments(made)
+            unnamed += [image_id for image_id in part if image_id not in names]
+        places = _learnt(context, criterion, clusters) if unnamed else None
+        for part in _parts(unnamed):
+            if places is None:
+                break  # Nothing was named, for want of a valid reply: the next run asks again.
+            await context.pause.passed()
+            await _place_alike(context, criterion, clusters, places, part, current)
     return {}
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
+
+
+def _learnt(context: Context, criterion: Criterion, clusters: Sequence[Cluster]) -> Places | None:
+    """What the named images teach about the places of others."""
+    grouping = context.workspace.grouping
+    named = grouping.examples(criterion.id, not_by=ALIKE, most=_EXAMPLES)
+    told = grouping.descriptions(criterion.id, [image_id for image_id, _, _ in named])
+    kept = [(told[i].text, leaf) for i, _, leaf in named if i in told and told[i].text]
+    vectors = context.embedder.embed([text for text, _ in kept])
+    first: Level = "middle" if criterion.k is None else "coarse"
+    return learn_places(vectors, [leaf for _, leaf in kept], clusters, first=first)
+
+
+async def _place_alike(
+    context: Context,
+    criterion: Criterion,
+    clusters: Sequence[Cluster],
+    places: Places,
+    ids: Sequence[str],
+    current: Stage,
+) -> None:
+    """Name and place images by their likeness to named ones; both are durable together."""
+    grouping = context.workspace.grouping
+    told = grouping.descriptions(criterion.id, ids)
+    known = [image_id for image_id in ids if image_id in told]
+    texts = [told[image_id].text for image_id in known]
+    made = await assign_alike(
+        known,
+        texts,
+        context.embedder.embed(texts),
+        places,
+        clusters,
+        criterion,
+        context.text,
+        context.embedder,
+        on_answer=current.step,
+    )
+    with context.workspace.database.transaction():
+        grouping.add_names([one.name for one in made])
+        grouping.add_assignments([one.assignment for one in made])
 
 
 builder = StateGraph(GroupState, context_schema=Context)

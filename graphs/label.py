@@ -1,12 +1,12 @@
-"""Describe and name: what every image shows of every accepted criterion, and its short raw label.
+"""Describe: what every image shows of every accepted criterion.
 
-Both nodes fill what is missing, chunk by chunk, all criteria of an image together; each chunk is durable
+The node fills what is missing, chunk by chunk, all criteria of an image together; each chunk is durable
 before the next. Which variant describes an image follows from what is known of it: see `tools.describe`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
@@ -18,9 +18,8 @@ from graphs.tag_fields import answering_fields
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
 from tools.describe import Seen, describe, describe_with_caption, describe_with_tags
-from tools.name import name
 
-_FAILED = "failed: "
+FAILED = "failed: "
 """How the reason of a failed answer begins; such rows are asked again by the next run."""
 
 
@@ -29,37 +28,42 @@ async def describe_images(state: OrganiseState, runtime: Runtime[Context]) -> di
     context, grouping = runtime.context, runtime.context.workspace.grouping
     criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
     for criterion in criteria:
-        grouping.drop_failed(criterion.id, _FAILED)
+        grouping.drop_failed(criterion.id, FAILED)
     total = sum(grouping.missing_count("description", c.id) for c in criteria)
     with stage(runtime, "describe", total) as current:
-        for group in _groups(criteria, one_at_a_time=context.options.one_at_a_time):
+        for group in asked_together(criteria, one_at_a_time=context.options.one_at_a_time):
             await _describe_group(context, group, current)
     return {}
 
 
-def _groups(criteria: Sequence[Criterion], *, one_at_a_time: bool) -> list[list[Criterion]]:
+def asked_together(criteria: Sequence[Criterion], *, one_at_a_time: bool) -> list[list[Criterion]]:
+    """The criteria that one call asks about: all of them, unless each is to be asked by itself."""
     return [[criterion] for criterion in criteria] if one_at_a_time else [list(criteria)]
 
 
-def _chunks(
-    context: Context, table: str, criteria: Sequence[Criterion]
+def chunks(
+    context: Context, wanted: Mapping[str, Collection[str]], criteria: Sequence[Criterion]
 ) -> Iterator[tuple[list[str], list[Criterion]]]:
-    """Images that lack a row in `table`, in chunks, each with the criteria that all of its images lack."""
-    missing = {c.id: set(context.workspace.grouping.missing_ids(table, c.id)) for c in criteria}
-    lacking = set().union(*missing.values())
-    ids = [image_id for image_id in context.workspace.catalogue.captioned_ids() if image_id in lacking]
+    """The images wanted under any of the criteria, in chunks, each with the criteria that all of it lacks.
+
+    `wanted` maps each criterion's id to image ids.
+    """
+    anything = set[str]().union(*(wanted[c.id] for c in criteria))
+    ids = [image_id for image_id in context.workspace.catalogue.captioned_ids() if image_id in anything]
     for start in range(0, len(ids), context.options.chunk):
         alike: dict[tuple[str, ...], list[str]] = {}
         for image_id in ids[start : start + context.options.chunk]:
-            wanted = tuple(c.id for c in criteria if image_id in missing[c.id])
-            alike.setdefault(wanted, []).append(image_id)
-        for wanted, group in alike.items():
-            yield group, [c for c in criteria if c.id in wanted]
+            key = tuple(c.id for c in criteria if image_id in wanted[c.id])
+            alike.setdefault(key, []).append(image_id)
+        for key, group in alike.items():
+            yield group, [c for c in criteria if c.id in key]
 
 
 async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
     fields: dict[str, str] | None = None
-    for ids, asked in _chunks(context, "description", criteria):
+    grouping = context.workspace.grouping
+    missing = {c.id: set(grouping.missing_ids("description", c.id)) for c in criteria}
+    for ids, asked in chunks(context, missing, criteria):
         await context.pause.passed()
         if fields is None:
             fields = await answering_fields(context, criteria)
@@ -115,7 +119,7 @@ async def _describe_images(
         answer = answers[leader]
         for n, criterion in enumerate(criteria):
             if isinstance(answer, ModelError):
-                why = f"{_FAILED}{answer}"
+                why = f"{FAILED}{answer}"
                 made.append(
                     Seen(
                         Description(image_id, criterion.id, "", why, context.vision.chat.name),
@@ -134,65 +138,3 @@ def _keep(context: Context, made: Sequence[Seen | Description]) -> None:
     grouping.add_names([item.name for item in made if isinstance(item, Seen)])
     # Descriptions last: an image counts as described only when its name, if it came along, is stored too.
     grouping.add_descriptions([item.description if isinstance(item, Seen) else item for item in made])
-
-
-async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
-    """Name each image under each criterion for which its description came without a name."""
-    context, grouping = runtime.context, runtime.context.workspace.grouping
-    criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
-    total = sum(grouping.missing_count("name", c.id) for c in criteria)
-    with stage(runtime, "name", total) as current:
-        for group in _groups(criteria, one_at_a_time=context.options.one_at_a_time):
-            for ids, asked in _chunks(context, "name", group):
-                await context.pause.passed()
-                await _name_chunk(context, ids, asked, current)
-    if total:
-        context.memory.sync()
-    return {}
-
-
-async def _name_chunk(
-    context: Context, ids: Sequence[str], criteria: Sequence[Criterion], current: Stage
-) -> None:
-    captions = context.workspace.catalogue.captions(ids)
-    texts = [captions[image_id].text for image_id in ids]
-    shared = _shared(context, ids, texts, criteria)
-    asked = [image_id for image_id in ids if image_id not in shared]
-    questions = [captions[image_id].text for image_id in asked]
-    answers = await name(questions, criteria, context.text, on_answer=lambda: current.step(len(criteria)))
-    names: list[Name] = [n for group in shared.values() for n in group]
-    for image_id, answer in zip(asked, answers, strict=True):
-        for n, criterion in enumerate(criteria):
-            names.append(_name(image_id, criterion, answer, n, context.text.chat.name))
-    current.step(len(shared) * len(criteria))
-    context.workspace.grouping.add_names(names)
-
-
-def _name(image_id: str, criterion: Criterion, answer: list[str] | ModelError, n: int, model: str) -> Name:
-    if isinstance(answer, ModelError):
-        return Name(image_id, criterion.id, "", f"{_FAILED}{answer}", model)
-    why = "" if answer[n] else "the caption does not say"
-    return Name(image_id, criterion.id, answer[n], why, model)
-
-
-def _shared(
-    context: Context, ids: Sequence[str], texts: Sequence[str], criteria: Sequence[Criterion]
-) -> dict[str, list[Name]]:
-    """The names of named images whose captions mean the same, by the image that takes them."""
-    least = context.options.share_similarity
-    if least > 1:
-        return {}
-    found: dict[str, list[Name]] = {}
-    hits = context.memory.nearest("caption", texts, count=4)
-    near = {
-        i: [h.id for h in row if h.id != i and h.similarity >= least]
-        for i, row in zip(ids, hits, strict=True)
-    }
-    others = list({other for row in near.values() for other in row})
-    known = [context.workspace.grouping.names(c.id, others) for c in criteria]
-    for image_id, row in near.items():
-        for other in row:
-            if all(other in names for names in known):
-                found[image_id] = [replace(names[other], image_id=image_id) for names in known]
-                break
-    return found

@@ -13,8 +13,9 @@ from langgraph.types import Send
 from graphs import group
 from graphs.context import Context
 from graphs.discover import propose, review
-from graphs.label import describe_images, name_images
+from graphs.label import describe_images
 from graphs.look import caption_images, scan_files
+from graphs.naming import name_images
 from graphs.state import OrganiseState
 
 

@@ -27,11 +27,13 @@ class Choice(NamedTuple):
 
 
 async def choose_group(
-    text: str, groups: Sequence[str], criterion: Criterion, model: Asker, *, stage: str
+    text: str, groups: Sequence[str], criterion: Criterion, model: Asker, *, stage: str, none: bool = True
 ) -> Choice | None:
-    """Let the model choose among `groups` or NONE; it can write nothing else. None on a bad reply."""
-    options = [*dict.fromkeys(groups), NONE]
-    reply = choice_reply("group", options)
+    """Let the model choose among `groups`, or NONE unless `none` is off; it can write nothing else.
+
+    None on a bad reply.
+    """
+    reply = choice_reply("group", [*dict.fromkeys(groups), *([NONE] if none else [])])
     turns = render("assign", text=text, groups=list(dict.fromkeys(groups)), criterion=criterion)
     (answer,) = await model.ask_many(stage, [Question(turns, reply, max_tokens=60)])
     if isinstance(answer, ModelError):

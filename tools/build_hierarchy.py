@@ -1,8 +1,9 @@
 """Build hierarchy: the distinct names of a criterion to a tree of coarse, middle and fine clusters.
 
-The tree is built from below. Names that mean the same become one leaf; leaves are grouped by meaning, the
-language model names each group and, where a leaf lies between two groups, says to which it belongs. A
-person's K sets the number of coarse clusters. Every leaf has one parent and every name one leaf, by
+The tree is built from below. Names that mean the same become one leaf. Leaves gather around the few of them
+that stand for all, by their words and by the texts that bear them; how many these are follows from what each
+further one would add, or from a person's K. Broad groups over them are named by the language model, which
+then sorts the others into them, by closed choice. Every leaf has one parent and every name one leaf, by
 construction.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,25 +26,33 @@ from store.records import Cluster, Criterion, Level
 from tools.ask import Asker, Question, Schema
 from tools.assign import NONE, choose_group
 from tools.criterion_id import slug
-from tools.label import is_unclear, tidy
-from tools.meaning import covering_groups, same_meaning, ward_groups
+from tools.label import tidy
+from tools.likeness import likeness
+from tools.meaning import same_meaning, ward_groups
+from tools.medoids import Matrix, medoids, nearest_medoid, worthwhile
+from tools.vague_name import vagueness
 
-SAME_NAME = 0.86
+SAME_NAME = 0.80
 """Cosine from which two names are one leaf."""
-_SHOWN = 12
-"""How many members of a group the model is shown."""
-_MARGIN = 0.05
-"""A leaf is asked about when another group is nearer than its own, or by less than this farther."""
-_FEW = 4
-"""Up to this many middle groups, each is a coarse one too."""
+_WORTH = 0.015
+"""What a middle cluster must add to those that are there: the share of all images, less what of them the
+others stand for already."""
+_WORTH_BELOW = 0.03
+"""The same for the middle clusters within one of the K that a person asked for, of its own images."""
+_ODD = 0.45
+"""A leaf less like its middle cluster than that is asked about."""
+ODD_MOST = 24
+"""How many such leaves are asked about, the heaviest."""
+_RIVALS = 4
+"""How many clusters a leaf is asked to choose from."""
+_MOST = 80
+"""Middle clusters at most."""
+FEW = 3
+"""Up to this many middle clusters, each is a coarse one too."""
+_ABSTRACT = 0.5
+"""With a K below this share of the clusters that would be found without one, they are wider than any name."""
 _NEVER_MERGED = 40
 """Up to this many leaves are all kept."""
-
-
-class LabelReply(Schema):
-    """The common name of a group."""
-
-    name: str
 
 
 class BroadReply(Schema):
@@ -70,7 +79,13 @@ class _Builder:
     criterion: Criterion
     text: Asker
     embedder: TextEmbedder
+    evidence: Mapping[str, Vectors]
     on_answer: Callable[[], None]
+
+    def alike(self, leaves: Sequence[_Group]) -> Matrix:
+        """How alike every two leaves are; shape (n, n)."""
+        vectors = np.stack([leaf.vector for leaf in leaves])
+        return likeness([leaf.label for leaf in leaves], vectors, self.evidence)
 
 
 async def build_hierarchy(
@@ -79,27 +94,91 @@ async def build_hierarchy(
     text: Asker,
     embedder: TextEmbedder,
     *,
+    evidence: Mapping[str, Vectors] | None = None,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Cluster]:
     """Build the tree of `criterion` from its distinct names with their counts.
 
+    `evidence` is what bears each name (`tools.likeness.name_evidence`), as far as that is known.
+
     Returns the clusters, parents before children; empty when there are no names. A level that would split
-    nothing repeats its parent, so that each leaf has exactly one cluster at each level.
+    nothing repeats its parent, so that each leaf has exactly one cluster at each level. With K there are K
+    coarse clusters, or as many as there are different names.
     """
     if not counts:
         return []
-    make = _Builder(criterion, text, embedder, on_answer)
+    make = _Builder(criterion, text, embedder, evidence or {}, on_answer)
     leaves = _leaves(counts, embedder, least=criterion.k or 0)
-    if criterion.k is not None:
-        coarse = await _grouped(make, leaves, _around(leaves, criterion.k), keep_all=True)
-        tops = [replace(top, members=tuple(await _middle(make, top))) for top in coarse]
+    alike, weights = make.alike(leaves), _weights(leaves)
+    found = worthwhile(alike, weights, least=_WORTH, most=_MOST)
+    if criterion.k is None:
+        tops = await _broad(make, await _settled(make, leaves, alike, _around(leaves, alike, found)))
+    elif criterion.k < _ABSTRACT * found:
+        tops = await _exactly(make, _around(leaves, alike, found), criterion.k)
     else:
-        count = len(leaves)
-        middle = await _grouped(
-            make, leaves, _near(leaves, min(count, max(2, round(1.5 * math.sqrt(count)))))
-        )
-        tops = await _broad(make, middle)
+        tops = [_parted(make, top) for top in _around(leaves, alike, criterion.k)]
     return _clusters(criterion.id, tops)
+
+
+def _weights(leaves: Sequence[_Group]) -> Matrix:
+    return np.array([leaf.weight for leaf in leaves], dtype=np.float64)
+
+
+def _around(leaves: Sequence[_Group], alike: Matrix, count: int) -> list[_Group]:
+    """The things around the `count` that stand best for all; each group is called as its medoid."""
+    taken = medoids(alike, _weights(leaves), count)
+    own = nearest_medoid(alike, taken)
+    return [
+        _over(leaves[medoid].label, [leaf for leaf, n in zip(leaves, own, strict=True) if n == number])
+        for number, medoid in enumerate(taken)
+    ]
+
+
+def _over(label: str, members: Sequence[_Group]) -> _Group:
+    total = np.sum([member.weight * member.vector for member in members], axis=0)
+    unit: Vectors = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+    return _Group(label, tuple(members), weight=sum(m.weight for m in members), vector=unit)
+
+
+def _parted(make: _Builder, top: _Group) -> _Group:
+    """One of K clusters, with the middle ones that its leaves make."""
+    leaves = top.members
+    alike = make.alike(leaves)
+    count = worthwhile(alike, _weights(leaves), least=_WORTH_BELOW, most=_MOST)
+    return replace(top, members=tuple(_around(leaves, alike, count)))
+
+
+async def _settled(
+    make: _Builder, leaves: Sequence[_Group], alike: Matrix, groups: Sequence[_Group]
+) -> list[_Group]:
+    """The groups, after the model said where the leaves belong that are not much like their own.
+
+    A leaf that belongs to none of the groups offered becomes one of its own.
+    """
+    number = {leaf.label: n for n, leaf in enumerate(leaves)}
+    medoid = [number[group.label] for group in groups]
+    homes = {leaf.label: n for n, group in enumerate(groups) for leaf in group.members}
+    odd = [
+        leaf
+        for leaf in leaves
+        if number[leaf.label] not in medoid and alike[number[leaf.label], medoid[homes[leaf.label]]] < _ODD
+    ]
+
+    async def home(leaf: _Group) -> int:
+        near = np.argsort(-alike[number[leaf.label], medoid])[:_RIVALS]
+        labels = [groups[int(n)].label for n in near]
+        choice = await choose_group(leaf.label, labels, make.criterion, make.text, stage="hierarchy")
+        make.on_answer()
+        if choice is None:
+            return homes[leaf.label]
+        return -1 if choice.group == NONE else int(near[labels.index(choice.group)])
+
+    asked = sorted(odd, key=lambda leaf: -leaf.weight)[:ODD_MOST]
+    for leaf, place in zip(asked, await asyncio.gather(*map(home, asked)), strict=True):
+        homes[leaf.label] = place
+    members = [[leaf for leaf in leaves if homes[leaf.label] == n] for n in range(len(groups))]
+    alone = [_over(leaf.label, [leaf]) for leaf in leaves if homes[leaf.label] == -1]
+    return [*(_over(g.label, m) for g, m in zip(groups, members, strict=True)), *alone]
 
 
 async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
@@ -108,57 +187,90 @@ async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
     Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
     see. A middle group that fits none stays on its own.
     """
-    if len(middle) <= _FEW:
-        return [replace(group, members=(group,)) for group in middle]
+    if len(middle) <= FEW:
+        return [_over(group.label, [group]) for group in middle]
+    offered = await _broad_names(make, middle, max(2, round(math.sqrt(2 * len(middle)))))
+    if len(offered) < 2:
+        return [_over(group.label, [group]) for group in middle]
+    return await _sorted(make, middle, offered, none=True)
+
+
+async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:
+    """K clusters that are wider than the middle ones: named by the model, which sorts the middle ones.
+
+    Where it does not find K that all get something, the clusters are those around the K medoids.
+    """
+    offered = await _broad_names(make, middle, k)
+    if len(offered) == k:
+        tops = await _sorted(make, middle, offered, none=False)
+        if len(tops) == k:
+            return tops
+    return _around(middle, make.alike(middle), k)
+
+
+async def _broad_names(make: _Builder, middle: Sequence[_Group], count: int) -> list[str]:
+    """At most `count` names for broad groups: different in meaning, and saying something."""
     labels = [group.label for group in sorted(middle, key=lambda group: -group.weight)]
-    wanted = max(2, round(len(middle) / 2.5))
-    turns = render("build_hierarchy_coarse", criterion=make.criterion, labels=labels, count=wanted)
+    turns = render("build_hierarchy_coarse", criterion=make.criterion, labels=labels, count=count)
     (answer,) = await make.text.ask_many("hierarchy", [Question(turns, BroadReply, max_tokens=200)])
     make.on_answer()
-    names = [] if isinstance(answer, ModelError) else [tidy(name) for name in answer.value.groups]
-    offered = list(dict.fromkeys(name for name in names if not is_unclear(name, make.criterion)))
-    if len(offered) < 2:
-        return await _grouped(make, middle, _near(middle, wanted))
+    said = [] if isinstance(answer, ModelError) else [tidy(name) for name in answer.value.groups]
+    names = list(dict.fromkeys(name for name in said if not vagueness(name, make.criterion)))
+    if not names:
+        return []
+    groups = same_meaning(names, make.embedder.embed(names), similarity=SAME_NAME)
+    first = {int(group): name for name, group in reversed(list(zip(names, groups, strict=True)))}
+    return [name for name in names if name in first.values()][:count]
+
+
+async def _sorted(
+    make: _Builder, middle: Sequence[_Group], offered: Sequence[str], *, none: bool
+) -> list[_Group]:
+    """The middle groups under the offered names; with `none` one that fits none under its own."""
+    choices = await asyncio.gather(*(_broad_choice(make, group, offered, none=none) for group in middle))
     parts: dict[str, list[_Group]] = {}
-    choices = await asyncio.gather(*(_broad_choice(make, group, offered) for group in middle))
     for group, choice in zip(middle, choices, strict=True):
         parts.setdefault(choice or group.label, []).append(group)
-    return [
-        _Group(label, tuple(part), weight=sum(g.weight for g in part), vector=_centre(part))
-        for label, part in parts.items()
-    ]
+    return [_over(label, part) for label, part in parts.items()]
 
 
-async def _broad_choice(make: _Builder, group: _Group, offered: Sequence[str]) -> str:
+async def _broad_choice(make: _Builder, group: _Group, offered: Sequence[str], *, none: bool) -> str:
     """Which of the broad groups a middle group belongs to; empty when to none."""
     examples = ", ".join(member.label for member in group.members[:3] if member.label != group.label)
     text = f"{group.label} ({examples})" if examples else group.label
-    choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy")
+    choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy", none=none)
     make.on_answer()
-    return "" if choice is None or choice.group == NONE else choice.group
+    if choice is not None and choice.group != NONE:
+        return choice.group
+    return "" if none else _nearest_name(make, group, offered)
+
+
+def _nearest_name(make: _Builder, group: _Group, offered: Sequence[str]) -> str:
+    return offered[int((make.embedder.embed(list(offered)) @ group.vector).argmax())]
 
 
 def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) -> list[_Group]:
     """Names that mean the same, under the most frequent of them; rare ones join until few enough are left."""
     names = [c.name for c in counts]
-    vectors = embedder.embed(names)
-    leaves = _joined(counts, vectors, same_meaning(names, vectors, similarity=SAME_NAME))
+    leaves = [
+        _Group(c.name, names=(c.name,), weight=c.images, vector=vector)
+        for c, vector in zip(counts, embedder.embed(names), strict=True)
+    ]
+    before = 0
+    # Until no two that lead a leaf mean the same: the leads of two leaves may, when others in them do not.
+    while len(leaves) != before:
+        before = len(leaves)
+        vectors = np.stack([leaf.vector for leaf in leaves])
+        leaves = _joined(leaves, same_meaning([leaf.label for leaf in leaves], vectors, similarity=SAME_NAME))
     most = max(_NEVER_MERGED, least, round(3 * math.sqrt(sum(c.images for c in counts))))
     if len(leaves) <= most:
         return leaves
-    again = ward_groups(np.stack([leaf.vector for leaf in leaves]), most)
-    return [
-        _one_leaf([leaf for leaf, g in zip(leaves, again, strict=True) if g == n]) for n in np.unique(again)
-    ]
+    return _joined(leaves, ward_groups(np.stack([leaf.vector for leaf in leaves]), most))
 
 
-def _joined(counts: Sequence[NameCount], vectors: Vectors, groups: NDArray[np.int_]) -> list[_Group]:
-    single = [
-        _Group(c.name, names=(c.name,), weight=c.images, vector=vector)
-        for c, vector in zip(counts, vectors, strict=True)
-    ]
+def _joined(leaves: Sequence[_Group], groups: NDArray[np.int_]) -> list[_Group]:
     return [
-        _one_leaf([leaf for leaf, g in zip(single, groups, strict=True) if g == n]) for n in np.unique(groups)
+        _one_leaf([leaf for leaf, g in zip(leaves, groups, strict=True) if g == n]) for n in np.unique(groups)
     ]
 
 
@@ -166,110 +278,6 @@ def _one_leaf(leaves: Sequence[_Group]) -> _Group:
     names = tuple(name for leaf in leaves for name in leaf.names)
     lead = max(leaves, key=lambda leaf: leaf.weight)
     return _Group(lead.label, names=names, weight=sum(leaf.weight for leaf in leaves), vector=lead.vector)
-
-
-def _near(groups: Sequence[_Group], count: int) -> NDArray[np.int_]:
-    return ward_groups(np.stack([group.vector for group in groups]), count)
-
-
-def _around(groups: Sequence[_Group], count: int) -> NDArray[np.int_]:
-    weights = np.array([group.weight for group in groups], dtype=np.float64)
-    return covering_groups(np.stack([group.vector for group in groups]), weights, count)
-
-
-async def _middle(make: _Builder, top: _Group) -> list[_Group]:
-    count = len(top.members)
-    return await _grouped(make, top.members, _near(top.members, max(1, round(math.sqrt(count)))))
-
-
-async def _grouped(
-    make: _Builder, items: Sequence[_Group], numbers: NDArray[np.int_], *, keep_all: bool = False
-) -> list[_Group]:
-    """Name the groups that `numbers` makes of `items`; the model places the items between two.
-
-    Groups that are given one label become one, and a group may lose all its items, unless `keep_all`.
-    """
-    parts = [
-        [item for item, n in zip(items, numbers, strict=True) if n == number] for number in np.unique(numbers)
-    ]
-    groups: list[_Group] = []
-    # Single items come first where all groups stay: their labels are fixed, the others can give way.
-    for part in sorted(parts, key=lambda part: (keep_all and len(part) > 1, -sum(i.weight for i in part))):
-        taken = [group.label for group in groups]
-        label = await _label(make, part, taken)
-        if keep_all and label in taken:
-            label = next((item.label for item in _heaviest_first(part) if item.label not in taken), label)
-        groups.append(_Group(label, tuple(part)))
-    groups = await _placed(make, _merged(groups), keep_all=keep_all)
-    return [replace(g, weight=sum(m.weight for m in g.members), vector=_centre(g.members)) for g in groups]
-
-
-def _heaviest_first(items: Sequence[_Group]) -> list[_Group]:
-    return sorted(items, key=lambda item: -item.weight)
-
-
-def _centre(members: Sequence[_Group]) -> Vectors:
-    total = np.sum([member.weight * member.vector for member in members], axis=0)
-    unit: Vectors = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
-    return unit
-
-
-def _merged(groups: Sequence[_Group]) -> list[_Group]:
-    """Groups that were given the same label are one."""
-    by_label: dict[str, _Group] = {}
-    for group in groups:
-        known = by_label.get(group.label)
-        by_label[group.label] = replace(known, members=known.members + group.members) if known else group
-    return list(by_label.values())
-
-
-async def _label(make: _Builder, part: Sequence[_Group], taken: Sequence[str]) -> str:
-    """The common name of the members; a single member, or one that the model cannot name, gives its own."""
-    lead = max(part, key=lambda item: item.weight)
-    if len(part) == 1:
-        return lead.label
-    labels = [item.label for item in _heaviest_first(part)[:_SHOWN]]
-    turns = render("build_hierarchy_label", criterion=make.criterion, labels=labels, taken=list(taken))
-    (answer,) = await make.text.ask_many("hierarchy", [Question(turns, LabelReply, max_tokens=40)])
-    make.on_answer()
-    if isinstance(answer, ModelError) or is_unclear(answer.value.name, make.criterion):
-        return lead.label
-    return tidy(answer.value.name)
-
-
-async def _placed(make: _Builder, groups: list[_Group], *, keep_all: bool) -> list[_Group]:
-    """Ask about each item for which another group is as near as its own.
-
-    Groups that lose all items go; with `keep_all` none does, for its heaviest item stays.
-    """
-    if len(groups) < 2:
-        return groups
-    centres = np.stack([_centre(group.members) for group in groups])
-
-    async def place(own: int, item: _Group) -> int:
-        if keep_all and item is _heaviest_first(groups[own].members)[0]:
-            return own
-        nearness = centres @ item.vector
-        rivals = [int(i) for i in np.argsort(-nearness) if nearness[i] >= nearness[own] - _MARGIN][:4]
-        return await _choice(make, item, groups, own, [*rivals, *([] if own in rivals else [own])])
-
-    items = [(own, item) for own, group in enumerate(groups) for item in group.members]
-    places = await asyncio.gather(*(place(own, item) for own, item in items))
-    members: list[list[_Group]] = [[] for _ in groups]
-    for (_, item), chosen in zip(items, places, strict=True):
-        members[chosen].append(item)
-    return [replace(g, members=tuple(m)) for g, m in zip(groups, members, strict=True) if m]
-
-
-async def _choice(
-    make: _Builder, item: _Group, groups: Sequence[_Group], own: int, rivals: Sequence[int]
-) -> int:
-    if len(rivals) < 2 or len(groups[own].members) == 1:
-        return own
-    labels = [groups[i].label for i in rivals]
-    chosen = await choose_group(item.label, labels, make.criterion, make.text, stage="hierarchy")
-    make.on_answer()
-    return rivals[labels.index(chosen.group)] if chosen and chosen.group in labels else own
 
 
 def _clusters(criterion_id: str, tops: Sequence[_Group]) -> list[Cluster]:

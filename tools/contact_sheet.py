@@ -24,6 +24,7 @@ _ALSO_SHOWN = 8
 _HOW = {
     "name": "matched",
     "nearest": "closest by meaning",
+    "alike": "most like the images named so",
     "choice": "chosen by the model",
     "person": "by hand",
 }

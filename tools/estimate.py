@@ -14,7 +14,9 @@ from typing import NamedTuple
 from store.backlog import Backlog
 from store.records import Criterion
 from store.workspace import Workspace
+from tools.build_hierarchy import FEW, ODD_MOST
 from tools.call_cost import CallCost, Calls, Cost, total
+from tools.naming_sample import sample_size
 
 _NEW = ("",)
 """Stands for a criterion of which nothing is known yet."""
@@ -28,6 +30,8 @@ _MERGES = 1.5
 """Comparisons for each call of the proposer, until that was measured."""
 _PROPOSED = 6
 """Criteria that a discovery brings."""
+_SECOND_LOOK = 0.1
+"""Share of the unnamed images about which the model is asked in the end."""
 _SPLIT_PARTS = 4
 """Into as many parts a cluster falls at most unless the person says otherwise; each is named once."""
 
@@ -61,21 +65,13 @@ _NO_PRICES = Prices()
 def tree_calls(names: int, k: int | None) -> int:
     """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
 
-    Leaves are the names, of many only some. Each group of more than one is named once, and some leaves lie
-    between two groups. Without k there are about 1.5 times the root of the leaves as middle groups, and each
-    is sorted into a broad one; with k, each of its groups has about the root of its leaves as middle groups.
+    Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
+    broad ones that one call names. With a K that is no wider than they are nothing is asked.
     """
-    leaves = min(names, 40 + round(3 * math.sqrt(names)))
-    if leaves < 2:
-        return 0
-    if k is None:
-        middle = min(leaves, max(2, round(1.5 * math.sqrt(leaves))))
-        broad = 1 + middle if middle > 4 else 0
-        return min(middle, leaves - middle) + leaves // 10 + broad
-    tops = min(leaves, k)
-    size = leaves / tops
-    parts = round(math.sqrt(size))
-    return min(tops, leaves - tops) + round(tops * min(parts, size - parts)) + leaves // 8
+    middle = min(names, round(2 * math.sqrt(names)))
+    if k is not None:
+        return 1 + middle if 2 * k < middle else 0
+    return min(ODD_MOST, names // 4) + (1 + middle if middle > FEW else 0)
 
 
 class Estimator:
@@ -91,10 +87,12 @@ class Estimator:
         vision_at_once: int = 1,
         propose_batches: int = 4,
         prices: Prices = _NO_PRICES,
+        name_all: bool = False,
     ) -> None:
         """Estimate for these models, by the names under which their calls are booked.
 
-        `vision_model` is empty when the embedded taggers look.
+        `vision_model` is empty when the embedded taggers look. `name_all`: no text is left to its likeness to
+        others.
         """
         self._workspace = workspace
         self._backlog = Backlog(workspace.database)
@@ -104,6 +102,7 @@ class Estimator:
         self._vision_at_once = vision_at_once
         self._propose_batches = propose_batches
         self._prices = prices
+        self._name_all = name_all
 
     def missing(self, criterion_ids: Sequence[str] = ()) -> Estimate:
         """Run the steps that are missing for these criteria, or for all accepted ones."""
@@ -174,9 +173,12 @@ class Estimator:
         """Describe what the vision model sees, name what only captions tell of."""
         seen = self._backlog.to_describe(self._vision_model, criterion_ids)
         told = self._backlog.to_name(self._vision_model, criterion_ids)
+        sample = told.number if self._name_all else sample_size(told.number)
+        again = math.ceil(_SECOND_LOOK * (told.number - sample) * told.criteria)
         return [
             Calls("describe", seen.number if self._vision_model else 0, vision=True, criteria=seen.criteria),
-            Calls("name", told.number, criteria=told.criteria),
+            Calls("name", sample, criteria=told.criteria),
+            Calls("name", again),
         ]
 
     def _fields(self, criterion: Criterion) -> Calls:

@@ -53,22 +53,3 @@ def ward_groups(vectors: Vectors, count: int) -> NDArray[np.int_]:
     if count >= len(vectors):
         return np.arange(len(vectors))
     return np.asarray(fcluster(linkage(vectors, "ward"), count, "maxclust"), dtype=int) - 1
-
-
-def covering_groups(vectors: Vectors, weights: NDArray[np.float64], count: int) -> NDArray[np.int_]:
-    """Group n unit vectors around the `count` that cover the weight best. Returns numbers, shape (n,).
-
-    Greedy facility location: each step takes the vector that raises the weighted sum of similarities to the
-    nearest taken one most. Frequent names get groups of their own, rare ones join the nearest.
-    """
-    similarity = np.clip(vectors @ vectors.T, 0.0, 1.0).astype(np.float64)
-    nearest = np.zeros(len(vectors))
-    taken: list[int] = []
-    for _ in range(min(count, len(vectors))):
-        gain = (np.maximum(similarity - nearest[:, None], 0.0) * weights[:, None]).sum(axis=0)
-        gain[taken] = -1.0
-        taken.append(int(gain.argmax()))
-        nearest = np.maximum(nearest, similarity[:, taken[-1]])
-    groups: NDArray[np.int_] = similarity[:, taken].argmax(axis=1)
-    groups[taken] = np.arange(len(taken))
-    return groups

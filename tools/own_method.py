@@ -3,34 +3,94 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from models.vectors import TextEmbedder
 from store.errors import ModelError
 from store.grouping import NameCount
-from store.records import LEVELS, Criterion, Name
+from store.records import LEVELS, Assignment, Cluster, Criterion, Level, Name
+from tools.ask import Asker
 from tools.assign import assign
+from tools.assign_alike import assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.evaluate import clusters_at
+from tools.learn_places import learn_places
+from tools.likeness import name_evidence
 from tools.method import Grouped, Means, Method
 from tools.name import name
+from tools.naming_sample import naming_sample
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisedTexts:
+    """The tree of some texts, and their places in it."""
+
+    clusters: Sequence[Cluster]
+    assignments: Mapping[str, Assignment]
+    """Of each distinct text, by the text."""
+    failed: int
+    """Texts that were to be named and had no valid reply; they are placed like the unnamed."""
+
+
+async def organise_texts(
+    texts: Sequence[str],
+    criterion: Criterion,
+    text: Asker,
+    embedder: TextEmbedder,
+    *,
+    seed: int = 0,
+    name_all: bool = False,
+    on_answer: Callable[[], None] = lambda: None,
+) -> OrganisedTexts:
+    """Name a sample (with `name_all` all), build the tree, and assign: the line of a run, on texts alone."""
+    distinct = list(dict.fromkeys(texts))
+    vectors = embedder.embed(distinct)
+    asked = list(range(len(distinct))) if name_all else naming_sample(distinct, seed=seed)
+    answers = await name([distinct[n] for n in asked], [criterion], text, on_answer=on_answer)
+    said = {n: a[0] for n, a in zip(asked, answers, strict=True) if not isinstance(a, ModelError)}
+    counts = [NameCount(*pair) for pair in Counter(label for label in said.values() if label).most_common()]
+    evidence = name_evidence(list(said.values()), vectors[list(said)])
+    clusters = await build_hierarchy(
+        criterion, counts, text, embedder, evidence=evidence, on_answer=on_answer
+    )
+    names = [Name(distinct[n], criterion.id, label) for n, label in said.items()]
+    placed = await assign(names, {}, clusters, criterion, text, embedder)
+    first: Level = "middle" if criterion.k is None else "coarse"
+    places = learn_places(vectors[list(said)], [a.cluster_id for a in placed], clusters, first=first)
+    rest = [n for n in range(len(distinct)) if n not in said]
+    carried = (
+        await assign_alike(
+            [distinct[n] for n in rest],
+            [distinct[n] for n in rest],
+            vectors[np.array(rest, dtype=int)],
+            places,
+            clusters,
+            criterion,
+            text,
+            embedder,
+            on_answer=on_answer,
+        )
+        if places and rest
+        else []
+    )
+    everywhere = {a.image_id: a for a in (*placed, *(c.assignment for c in carried))}
+    return OrganisedTexts(clusters, everywhere, len(asked) - len(said))
 
 
 async def _own(texts: Sequence[str], criterion: Criterion, means: Means, /) -> Grouped:
-    """Name, build the tree, assign: the line of a run, on texts."""
-    named = await name(texts, [criterion], means.text, on_answer=means.on_answer)
-    labels = ["" if isinstance(label, ModelError) else label[0] for label in named]
-    failed = sum(isinstance(label, ModelError) for label in named)
-    counts = [NameCount(*pair) for pair in Counter(label for label in labels if label).most_common()]
-    clusters = await build_hierarchy(criterion, counts, means.text, means.embedder, on_answer=means.on_answer)
-    names = [Name(str(n), criterion.id, label) for n, label in enumerate(labels)]
-    placed = await assign(names, {}, clusters, criterion, means.text, means.embedder)
-    leaves = [assignment.cluster_id for assignment in placed]
+    made = await organise_texts(
+        texts, criterion, means.text, means.embedder, seed=means.seed, on_answer=means.on_answer
+    )
+    places = made.assignments
+    leaves = [places[passage].cluster_id if passage in places else "" for passage in texts]
     return Grouped(
-        levels={level: clusters_at(level, leaves, clusters) for level in LEVELS},
-        lists={level: [c.name for c in clusters if c.level == level] for level in LEVELS},
-        names={cluster.id: cluster.name for cluster in clusters},
-        notes=(f"{failed:,} texts had no valid reply when they were labelled",) if failed else (),
+        levels={level: clusters_at(level, leaves, made.clusters) for level in LEVELS},
+        lists={level: [c.name for c in made.clusters if c.level == level] for level in LEVELS},
+        names={cluster.id: cluster.name for cluster in made.clusters},
+        notes=(f"{made.failed:,} texts had no valid reply when they were labelled",) if made.failed else (),
     )
 
 

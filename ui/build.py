@@ -36,7 +36,7 @@ _CHARS_A_TOKEN = 3
 """English captions have four; three leaves room."""
 _PROPOSE_TOKENS = 2_000
 """Of the proposer's context, what its instructions and its reply take."""
-_PARALLEL = 2
+_PARALLEL = 1
 """Requests that our own server decodes side by side; docs/embedded-text.md has what that brings."""
 _EMBEDDED_TIMEOUT_S = 900.0
 
@@ -139,6 +139,7 @@ def estimator(settings: Settings, workspace: Workspace, models: Models) -> Estim
         vision_at_once=models.vision.at_once if models.vision is not None else 1,
         propose_batches=profile.propose_batches,
         prices=profile.prices(),
+        name_all=settings.name_all,
     )
 
 
@@ -151,6 +152,7 @@ def _options(settings: Settings) -> Options:
         max_criteria=settings.max_criteria,
         share_twins=settings.share_twins,
         share_similarity=settings.share_similarity,
+        name_all=settings.name_all,
         one_at_a_time=settings.one_at_a_time,
         seed=settings.seed,
     )

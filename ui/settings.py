@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     max_criteria: int = Field(default=6, ge=1, le=30)
     share_twins: bool = True
     share_similarity: float = Field(default=0.97, gt=0)
+    name_all: bool = False
     one_at_a_time: bool = False
     seed: int = 0
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 _HOW = {
     "name": "by its name",
     "nearest": "closest by meaning",
+    "alike": "most like the images named so",
     "choice": "chosen by the model",
     "person": "placed by a person",
 }

@@ -1,0 +1,148 @@
+"""Name: the short raw label of images under the criteria, read from what is known of them in words.
+
+A sample is named (all of a small collection); the others get their place, and with it a name, when the tree
+is there: see `graphs.group`. What is missing is filled chunk by chunk, all criteria of an image together, and
+each chunk is durable before the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from langgraph.runtime import Runtime
+
+from graphs.context import Context
+from graphs.label import FAILED, asked_together, chunks
+from graphs.progress import Stage, stage
+from graphs.state import OrganiseState
+from store.errors import ModelError
+from store.records import Criterion, Name
+from tools.name import name
+from tools.naming_sample import first_ranks, rank, sample_size
+
+_READ = 2_000
+"""Descriptions that are read at a time to draw the sample."""
+_SILENT = "the text does not say"
+
+
+async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
+    """Name the sample under each criterion for which its descriptions came without names."""
+    context = runtime.context
+    criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
+    wanted = {c.id: _to_name(context, c) for c in criteria}
+    total = sum(map(len, wanted.values()))
+    with stage(runtime, "name", total) as current:
+        for group in asked_together(criteria, one_at_a_time=context.options.one_at_a_time):
+            for ids, asked in chunks(context, wanted, group):
+                await context.pause.passed()
+                await _name_chunk(context, ids, asked, current)
+    if total:
+        context.memory.sync()
+    return {}
+
+
+def _to_name(context: Context, criterion: Criterion) -> set[str]:
+    """The images of the sample that have no name yet."""
+    grouping = context.workspace.grouping
+    missing = grouping.missing_ids("name", criterion.id)
+    if context.options.name_all or not missing:
+        return set(missing)
+    everything = context.workspace.catalogue.captioned_ids()
+    texts = (text for _, text in _texts(context, criterion, everything))
+    first = first_ranks(texts, sample_size(len(everything)), seed=context.options.seed)
+    return {
+        image_id
+        for image_id, text in _texts(context, criterion, missing)
+        # What has no text is unclear without a question, and learns nothing from others.
+        if not text or rank(text, seed=context.options.seed) in first
+    }
+
+
+def _texts(context: Context, criterion: Criterion, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each image with what is known of it under the criterion; empty where that is nothing."""
+    for start in range(0, len(ids), _READ):
+        part = ids[start : start + _READ]
+        known = context.workspace.grouping.descriptions(criterion.id, part)
+        for image_id in part:
+            yield image_id, known[image_id].text if image_id in known else ""
+
+
+async def _name_chunk(
+    context: Context, ids: Sequence[str], criteria: Sequence[Criterion], current: Stage
+) -> None:
+    """Name these images; criteria under which an image is told of in the same words are asked together."""
+    grouping = context.workspace.grouping
+    told = {c.id: dict(_texts(context, c, ids)) for c in criteria}
+    shared = _shared(context, ids, criteria)
+    questions: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    names: list[Name] = [n for group in shared.values() for n in group]
+    for image_id in ids:
+        if image_id in shared:
+            continue
+        by_text: dict[str, list[str]] = {}
+        for criterion in criteria:
+            by_text.setdefault(told[criterion.id][image_id], []).append(criterion.id)
+        for text, about in by_text.items():
+            if text:
+                questions.setdefault(tuple(about), []).append((image_id, text))
+            else:
+                names += [Name(image_id, one, "", _SILENT, context.text.chat.name) for one in about]
+                current.step(len(about))
+    current.step(len(shared) * len(criteria))
+    for key, asked in questions.items():
+        names += await _ask(context, [c for c in criteria if c.id in key], asked, current)
+    grouping.add_names(names)
+
+
+async def _ask(
+    context: Context, criteria: Sequence[Criterion], asked: Sequence[tuple[str, str]], current: Stage
+) -> list[Name]:
+    model = context.text.chat.name
+    answers = await name(
+        [text for _, text in asked], criteria, context.text, on_answer=lambda: current.step(len(criteria))
+    )
+    made = []
+    for (image_id, _), answer in zip(asked, answers, strict=True):
+        for n, criterion in enumerate(criteria):
+            if isinstance(answer, ModelError):
+                made.append(Name(image_id, criterion.id, "", f"{FAILED}{answer}", model))
+            else:
+                made.append(Name(image_id, criterion.id, answer[n], "" if answer[n] else _SILENT, model))
+    return made
+
+
+def _shared(context: Context, ids: Sequence[str], criteria: Sequence[Criterion]) -> dict[str, list[Name]]:
+    """The names of named images whose captions mean the same, by the image that takes them."""
+    least = context.options.share_similarity
+    if least > 1 or not ids:
+        return {}
+    ids = _told_by_caption(context, ids, criteria)
+    captions = context.workspace.catalogue.captions(ids)
+    found: dict[str, list[Name]] = {}
+    hits = context.memory.nearest("caption", [captions[image_id].text for image_id in ids], count=4)
+    near = {
+        i: [h.id for h in row if h.id != i and h.similarity >= least]
+        for i, row in zip(ids, hits, strict=True)
+    }
+    others = list({other for row in near.values() for other in row})
+    grouping = context.workspace.grouping
+    told = set(_told_by_caption(context, others, criteria))
+    known = [{i: n for i, n in grouping.names(c.id, others).items() if i in told} for c in criteria]
+    for image_id, row in near.items():
+        for other in row:
+            if all(other in names for names in known):
+                found[image_id] = [replace(names[other], image_id=image_id) for names in known]
+                break
+    return found
+
+
+def _told_by_caption(context: Context, ids: Sequence[str], criteria: Sequence[Criterion]) -> list[str]:
+    """Those of the images of which no imported description tells under any of the criteria."""
+    imported = {
+        image_id
+        for criterion in criteria
+        for image_id, told in context.workspace.grouping.descriptions(criterion.id, ids).items()
+        if told.imported_as
+    }
+    return [image_id for image_id in ids if image_id not in imported]

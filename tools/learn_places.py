@@ -1,0 +1,102 @@
+"""Learn places: from the texts that a model named, which leaf of the tree other texts belong to.
+
+What a language model says of a few hundred texts is learnt by a linear classifier on sentence embeddings
+and carried over to all others, as in TnT-LLM (Wan et al. 2024); where that is in doubt the model is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from store.answers import Vectors
+from store.records import Cluster, Level
+from tools.tree import cluster_paths
+
+UNCLEAR = ""
+"""The place of a text that does not tell."""
+_EXAMPLES = 3
+"""Texts from which a place can be learnt."""
+_STRENGTH = 10.0
+"""Inverse strength of the regularisation. From 3 to 30 nothing changes by a point."""
+_DEPTH: dict[Level, int] = {"coarse": 0, "middle": 1, "fine": 2}
+
+
+class Place(NamedTuple):
+    """Where a text probably belongs."""
+
+    leaf_id: str
+    """Empty when it is probably unclear."""
+    probability: float
+    """Of the cluster at the level that is decided first, 0 to 1."""
+
+
+class Places:
+    """A classifier of texts into the leaves of one tree."""
+
+    def __init__(self, model: LogisticRegression | None, only: str, groups: Sequence[str]) -> None:
+        """Use `learn_places`. `groups`: for each class its cluster at the level that is decided first."""
+        self._model = model
+        self._only = only
+        self._groups = groups
+
+    def place(self, vectors: Vectors) -> list[Place]:
+        """The place of each text, in the order of `vectors`, shape (n, d).
+
+        The cluster at the deciding level is the one with the largest sum over its leaves; then the likeliest
+        leaf within it. Many small leaves so do not lose to a large one.
+        """
+        if self._model is None:
+            return [Place(self._only, 1.0)] * len(vectors)
+        if not len(vectors):
+            return []
+        chances = self._model.predict_proba(vectors)  # (n, classes)
+        names = sorted(set(self._groups))
+        member = np.array([[group == name for name in names] for group in self._groups], dtype=float)
+        sums = chances @ member  # (n, groups)
+        best = sums.argmax(axis=1)
+        within = np.where(member.T[best] > 0, chances, -1.0).argmax(axis=1)
+        return [
+            Place(str(self._model.classes_[leaf]), float(sums[row, group]))
+            for row, (group, leaf) in enumerate(zip(best, within, strict=True))
+        ]
+
+
+def learn_places(
+    vectors: Vectors, leaf_ids: Sequence[str], clusters: Sequence[Cluster], *, first: Level
+) -> Places | None:
+    """Learn from texts whose leaf is known; `UNCLEAR` for those that do not tell.
+
+    `vectors`: unit rows, shape (n, d), in the order of `leaf_ids`. `first` is the level that is decided first
+    (the coarse one where the person gave K, since that is what was asked for). A leaf with too few examples
+    lends them to the largest leaf of its middle cluster. None when there is nothing to learn from.
+    """
+    paths = cluster_paths(clusters)
+    targets = _targets(leaf_ids, {leaf: path[1].id for leaf, path in paths.items() if len(path) == 3})
+    kept = [n for n, target in enumerate(targets) if target is not None]
+    labels = [str(targets[n]) for n in kept]
+    classes = sorted(set(labels))
+    if not classes:
+        return None
+    depth = _DEPTH[first]
+    groups = [paths[c][depth].id if c in paths else c for c in classes]
+    if len(classes) == 1:
+        return Places(None, classes[0], groups)
+    model = LogisticRegression(C=_STRENGTH, max_iter=1000).fit(vectors[kept], labels)
+    return Places(model, "", groups)
+
+
+def _targets(leaf_ids: Sequence[str], middle: Mapping[str, str]) -> list[str | None]:
+    """What each example teaches; None where it is alone of its kind."""
+    counts = Counter(leaf_ids)
+    lead: dict[str, str] = {}
+    for leaf, _ in counts.most_common():
+        if leaf in middle:
+            lead.setdefault(middle[leaf], leaf)
+    wanted = [leaf if counts[leaf] >= _EXAMPLES else lead.get(middle.get(leaf, "")) for leaf in leaf_ids]
+    taught = Counter(wanted)
+    return [target if taught[target] > 1 else None for target in wanted]
