@@ -566,7 +566,6 @@ def test_a_run_groups_by_what_was_imported_and_asks_about_it_once(server: FakeSe
 
 
 @pytest.mark.model
-@pytest.mark.xfail(reason="graphs/label.py names from the caption alone still", strict=True)
 @pytest.mark.parametrize("captions_first", [True, False])
 def test_the_name_comes_from_the_description_whatever_the_caption_says(
     server: FakeServer, tmp_path: Path, captions_first: bool

@@ -17,7 +17,7 @@ PLACE = Criterion("place", "Place", "Where it is.", values=("street", "park", "s
 
 VALUES: dict[str, dict[str, Any]] = {
     "assign": {"criterion": MOOD, "groups": ["calm scenes", "tense scenes"], "text": "a quiet lake"},
-    "build_hierarchy_label": {"criterion": MOOD, "labels": ["happy", "glad"], "taken": ["sad"]},
+    "build_hierarchy_coarse": {"criterion": MOOD, "labels": ["happy", "glad"], "count": 2},
     "caption": {},
     "describe": {"criteria": [MOOD, PLACE]},
     "describe_fields": {"criterion": MOOD, "fields": ["light", "people"]},
@@ -26,7 +26,11 @@ VALUES: dict[str, dict[str, Any]] = {
     "peer_choose": {"criterion": MOOD, "names": ["calm scenes", "tense scenes"], "text": "a quiet lake"},
     "peer_ictc_names": {"criterion": MOOD, "counts": [("calm", 3), ("tense", 1)], "count": 2},
     "peer_xcluster_levels": {"criterion": MOOD, "names": ["calm", "tense"]},
-    "propose_criteria": {"captions": ["a quiet lake", "a busy street"], "count": 6, "rules": ["no gender"]},
+    "propose_criteria": {
+        "captions": ["a quiet lake", "a busy street"],
+        "rules": ["no gender"],
+        "side": "how things look",
+    },
     "propose_criteria_answers": {"criterion": MOOD, "hint": "how it feels"},
     "propose_criteria_hint": {"captions": ["a quiet lake"], "count": 6, "hint": "clothing", "rules": []},
     "rules": {"criterion": MOOD, "rule": "never use gender"},
@@ -102,7 +106,7 @@ def _question(name: str, put: Callable[[str], dict[str, Any]], value: str) -> Tu
 FREE_TEXT: list[tuple[str, Callable[[str], dict[str, Any]]]] = [
     ("assign", lambda value: {"text": value}),
     ("assign", lambda value: {"groups": [value, "another"]}),
-    ("build_hierarchy_label", lambda value: {"labels": ["one", value]}),
+    ("build_hierarchy_coarse", lambda value: {"labels": ["one", value]}),
     ("describe", lambda value: {"criteria": [Criterion("x", value, "What it is.")]}),
     ("describe", lambda value: {"criteria": [Criterion("x", "Name", value, guidance=value)]}),
     ("describe_fields", lambda value: {"fields": [value]}),

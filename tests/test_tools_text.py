@@ -32,7 +32,7 @@ from tools.build_hierarchy import build_hierarchy
 from tools.criterion_id import criterion_id, slug
 from tools.describe import describe_with_caption
 from tools.label import is_unclear, tidy
-from tools.meaning import covering_groups, same_meaning, ward_groups
+from tools.meaning import same_meaning, ward_groups
 from tools.merge_criteria import merge_criteria, strongest
 from tools.name import name
 from tools.propose_criteria import Candidate, propose_criteria
@@ -203,25 +203,9 @@ def test_ward_gives_at_most_as_many_groups_as_asked_for(size: int, count: int) -
     assert 1 <= len(set(groups.tolist())) <= min(size, count)
 
 
-@pytest.mark.parametrize(("size", "count"), [(1, 1), (1, 4), (5, 5), (5, 9), (40, 7), (40, 1)])
-def test_covering_gives_exactly_as_many_groups_as_asked_for(size: int, count: int) -> None:
-    groups = covering_groups(some_vectors(size), np.ones(size), count)
-    assert groups.shape == (size,)
-    assert len(set(groups.tolist())) == min(size, count)
-
-
-def test_covering_gives_frequent_names_groups_of_their_own() -> None:
-    vectors = some_vectors(12)
-    weights = np.ones(12)
-    weights[[3, 7]] = 1_000.0
-    groups = covering_groups(vectors, weights, 3)
-    assert groups[3] != groups[7]
-
-
 def test_identical_vectors_can_be_grouped() -> None:
     vectors = np.repeat(some_vectors(1), 6, axis=0)
     assert ward_groups(vectors, 3).shape == (6,)
-    assert len(set(covering_groups(vectors, np.ones(6), 3).tolist())) == 3
 
 
 # trees
@@ -469,14 +453,14 @@ async def test_each_batch_gives_candidates(text: Asker) -> None:
     names = Counter(candidate.criterion.name for candidate in found)
     assert names["Subject"] == names["Weather"] == 2
     assert names["Surroundings"] == names["Location"] == 1
-    assert all(c.support == 1 and c.status == "proposed" and c.values for c, _ in found)
-    assert {c.name: batches for c, batches in found if c.name == "Location"} == {"Location": {1}}
+    assert all(c.support == 1 and c.status == "proposed" and c.values for c, _, _ in found)
+    assert {c.name: batches for c, batches, _ in found if c.name == "Location"} == {"Location": {1}}
 
 
 async def test_a_batch_without_a_usable_reply_is_left_out(server: FakeServer, text: Asker) -> None:
     server.trouble = Trouble(reply="cut", spoil="frog")
     found = await propose_criteria([[SCENES[0].caption], [SCENES[1].caption]], text)
-    assert Counter(c.name for c, _ in found)["Subject"] == 1
+    assert Counter(c.name for c, _, _ in found)["Subject"] == 1
 
 
 async def test_when_no_batch_has_a_usable_reply_its_error_is_raised(server: FakeServer, text: Asker) -> None:
@@ -505,7 +489,7 @@ async def test_the_same_proposal_of_many_batches_is_one_with_their_support(
         candidate("mood", "What feeling the scene expresses.", "joyful", batch=2),
     ]
     made = await merge_criteria(candidates, [], text, embedder)
-    assert [(c.name, c.support, sorted(batches)) for c, batches in made] == [
+    assert [(c.name, c.support, sorted(batches)) for c, batches, _ in made] == [
         ("Mood", 2, [0, 2]),
         ("Vehicle", 1, [0]),
     ]

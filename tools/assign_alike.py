@@ -87,7 +87,9 @@ def _carried(image_id: str, criterion: Criterion, leaf: Cluster | None, probabil
             Name(image_id, criterion.id, "", why, ALIKE, sure),
             Assignment(image_id, criterion.id, "", 0.0, ALIKE, why),
         )
+    # A leaf that a person split off by what its images show may have no raw name of its own.
+    raw = leaf.names[0] if leaf.names else leaf.name
     return Carried(
-        Name(image_id, criterion.id, leaf.names[0], model=ALIKE, score=sure),
+        Name(image_id, criterion.id, raw, model=ALIKE, score=sure),
         Assignment(image_id, criterion.id, leaf.id, sure, ALIKE),
     )
