@@ -19,7 +19,7 @@ from tools.name import name
 
 ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
-_DOUBT = 0.5
+_DOUBT = 0.7
 """Probability of a place below which the language model is asked for the name, if it may be."""
 _SECOND_LOOK = 0.15
 """Share of the images that may be asked about, the most doubtful."""
