@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from langgraph.runtime import Runtime
 
-from graphs.context import Context, Options
+from graphs.caption_batches import caption_batches
+from graphs.context import Context
 from graphs.progress import stage
 from graphs.tag_fields import tags_of_images
 from store.errors import MissingStep
 from store.records import Criterion, Tag
-from store.workspace import Workspace
 from tools.describe import choose_field
-from tools.propose_criteria import Candidate, propose_criteria
+from tools.propose_criteria import Candidate, propose_criteria, questions_for
 from tools.propose_from_tags import FieldValues, propose_from_tags, sources_of, telling_fields
-
-_CAPTION_CHARS = 600
-"""Of a caption that is longer, the proposer sees the beginning."""
 
 
 class Found(NamedTuple):
@@ -41,8 +37,8 @@ async def find_candidates(runtime: Runtime[Context], hint: str) -> Found:
             found = await _from_tags(context, images, fields, hint)
             current.step()
         return found
-    batches = _batches(context.workspace, context.options)
-    with stage(runtime, "propose", len(batches)) as current:
+    batches = await caption_batches(context)
+    with stage(runtime, "propose", questions_for(len(batches), hint)) as current:
         candidates = await propose_criteria(
             [list(batch) for batch in batches],
             context.text,
@@ -80,28 +76,3 @@ async def _field_about(hint: str, fields: Sequence[FieldValues], context: Contex
         "more (docs/configuration.md says how to set one). A criterion that you name yourself is taken, too: "
         "`xcluster run --criterion`."
     )
-
-
-def _batches(workspace: Workspace, options: Options) -> list[dict[str, str]]:
-    """Distinct captions, each with one image that has it, shuffled and cut into batches.
-
-    A small collection is shuffled anew for each.
-    """
-    captions = workspace.catalogue.captions(workspace.catalogue.captioned_ids())
-    images = {c.text[:_CAPTION_CHARS]: image_id for image_id, c in reversed(captions.items()) if c.text}
-    texts = sorted(images)
-    if not texts:
-        raise MissingStep("There are no captions to find criteria in. Run `xcluster run FOLDER` first.")
-    chance = random.Random(options.seed)
-    chance.shuffle(texts)
-    longest = max(len(text) for text in texts)
-    size = max(2, min(options.propose_batch, options.propose_chars // longest))
-    count = options.propose_batches
-    if len(texts) <= size:
-        drawn = [chance.sample(texts, len(texts)) for _ in range(min(count, max(1, len(texts) // 3)))]
-    else:
-        pool = list(texts)
-        while len(pool) < size * count:
-            pool += chance.sample(texts, len(texts))
-        drawn = [pool[n * size : (n + 1) * size] for n in range(count)]
-    return [{text: images[text] for text in batch} for batch in drawn]

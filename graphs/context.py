@@ -20,12 +20,12 @@ from tools.rules import with_rules
 class Options:
     """How much is asked at a time, and which short cuts are taken."""
 
-    propose_batch: int = 12
+    propose_batch: int = 8
     """Captions that one call of the proposer sees. The paper shows 400; a small model wants few."""
     propose_chars: int = 15_000
     """Characters of captions in one such call, so that it fits the model's context."""
-    propose_batches: int = 4
-    """How many such calls; each sees other captions as long as there are any."""
+    propose_batches: int = 6
+    """How many batches; each shows other captions as long as there are any, to a call for each side."""
     max_criteria: int = 6
     """How many new criteria a discovery proposes at most."""
     chunk: int = 32

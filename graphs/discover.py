@@ -19,7 +19,7 @@ from store.errors import InputError, MissingStep
 from store.records import Criterion
 from store.workspace import Workspace
 from tools import edit
-from tools.merge_criteria import merge_criteria, strongest
+from tools.merge_criteria import merge_criteria, strongest, unseen_share
 from tools.propose_criteria import Candidate, answering
 from tools.rules import against
 
@@ -81,8 +81,17 @@ async def _new_ones(
         wanted = {criterion.id for criterion in about} if hint else set()
         best = strongest(merged, 2 * most if rules else most, wanted=wanted)
         forbidden = await against(rules, [c.criterion for c in best], context.text)
-        current.step(len(found.candidates) - current.done)
+        coverage = "" if found.from_tags or hint else _coverage(merged)
+        current.step(len(found.candidates) - current.done, coverage)
     return [c for c in best if c.criterion not in forbidden][:most]
+
+
+def _coverage(merged: Sequence[Candidate]) -> str:
+    """For the person: whether more batches would bring more."""
+    share = unseen_share(merged)
+    if share == 0:
+        return "every criterion was proposed by several batches"
+    return f"of what another batch would propose, about {share:.0%} is probably new"
 
 
 async def review(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from tools.sides import SIDES
+
 
 class Scene(NamedTuple):
     """A picture's colour and what there is to say of it."""
@@ -67,6 +69,13 @@ ASPECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "Weather": ("What the weather is like.", "weather", ("sunny", "rainy", "foggy")),
     "Dominant colour": ("Which colour is most seen.", "colour", ("red", "green", "blue")),
 }
+_SIDES = {
+    "kind": "Subject",
+    "place": "Surroundings",
+    "time": "Weather",
+    "look": "Dominant colour",
+}
+"""The aspect of each side of the scenes that there is something to say about."""
 _ALSO_CALLED = {
     "place": "Surroundings",
     "location": "Surroundings",
@@ -128,8 +137,11 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
 
 
 def _criteria(prompt: str) -> list[dict[str, Any]]:
-    """All aspects; a second name for one of them when a castle is mentioned, to have something to merge."""
-    found = [
+    """The aspects of the side that is asked about, or all of them when none is.
+
+    There is a second name for one of them when a castle is mentioned, to have something to merge.
+    """
+    found: list[dict[str, Any]] = [
         {"name": name, "definition": definition, "values": list(values)}
         for name, (definition, _, values) in ASPECTS.items()
     ]
@@ -141,7 +153,9 @@ def _criteria(prompt: str) -> list[dict[str, Any]]:
         # Only one batch has it, so that it is kept for no other reason than that it was asked for.
         word = asked[-1]
         found.append({"name": word.title(), "definition": f"Which {word} is seen.", "values": ["one", "two"]})
-    return found
+    side = next((side.name for side in SIDES if prompt.endswith(f"\nSide: {side.asks}")), "")
+    wanted = _SIDES.get(side)
+    return [one for one in found if not side or _ALSO_CALLED.get(one["name"].lower(), one["name"]) == wanted]
 
 
 def _verdict(options: Sequence[str], prompt: str) -> str:

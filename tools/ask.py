@@ -130,7 +130,8 @@ class Asker:
         first_with = {
             key: question for key, question in zip(reversed(keys), reversed(questions), strict=True)
         }
-        missing = {key: question for key, question in first_with.items() if key not in found}
+        # In the order of the questions: those that begin alike follow each other, for the server's cache.
+        missing = {key: first_with[key] for key in keys if key not in found}
         results: dict[str, Answered[ReplyT] | ModelError] = {}
         for key, stored in found.items():
             value = first_with[key].reply.model_validate(stored.reply)

@@ -17,7 +17,7 @@ _UNMEASURED: dict[str, tuple[int, int]] = {
     "caption": (900, 90),
     "describe": (1_000, 45),
     "name": (450, 10),
-    "propose": (2_500, 350),
+    "propose": (2_500, 70),
     "merge": (420, 30),
     "split": (400, 20),
 }

@@ -17,6 +17,7 @@ from store.workspace import Workspace
 from tools.build_hierarchy import FEW, ODD_MOST
 from tools.call_cost import CallCost, Calls, Cost, total
 from tools.naming_sample import sample_size
+from tools.propose_criteria import questions_for
 
 _NEW = ("",)
 """Stands for a criterion of which nothing is known yet."""
@@ -120,7 +121,7 @@ class Estimator:
     def discover(self) -> Estimate:
         """Propose criteria again."""
         captions = max(self._backlog.captions(), self._workspace.catalogue.image_count())
-        batches = 1 if self.by_tags() else min(self._propose_batches, max(1, captions // 3))
+        asked = 1 if self.by_tags() else questions_for(min(self._propose_batches, max(1, captions // 3)))
         text = CallCost(self._workspace, self._text_model, self._text_at_once)
         proposed = text.calls("propose")
         merges = text.calls("merge") / proposed if proposed else _MERGES
@@ -128,8 +129,8 @@ class Estimator:
         return self._estimate(
             [
                 *self._captions(0),
-                Calls("propose", batches),
-                Calls("merge", math.ceil(batches * merges)),
+                Calls("propose", asked),
+                Calls("merge", math.ceil(asked * merges)),
                 Calls("rules", _PROPOSED * rules),
             ]
         )

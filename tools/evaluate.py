@@ -122,7 +122,7 @@ def evaluate(
     criteria = workspace.grouping.criteria("accepted", "proposed")
     if not criteria:
         raise MissingStep(f"{workspace.folder} has no criterion yet. Run `xcluster run` first.")
-    wanted = _labelled(labels)
+    wanted = labelled_criteria(labels)
     accepted = [criterion for criterion in criteria if criterion.status == "accepted"]
     chosen = _checked(given or {}, wanted, workspace, accepted)
     partners = _partners(wanted, accepted, chosen, embedder)
@@ -140,7 +140,7 @@ def evaluate(
 # which with which ----------------------------------------------------------------------------------------
 
 
-def _labelled(labels: MatchedLabels) -> list[LabelledCriterion]:
+def labelled_criteria(labels: MatchedLabels) -> list[LabelledCriterion]:
     """Each labelled criterion once, with its classes of all levels, most frequent first."""
     counts: dict[str, Counter[str]] = {}
     for labelled, of_image in labels.classes.items():

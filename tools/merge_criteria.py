@@ -48,16 +48,20 @@ async def merge_criteria(
     `differ` says that the candidates are known to ask different things, so that each is compared with `known`
     only.
 
+    Two that one reply names side by side are different by the model's own word: only those that are the same
+    beyond doubt are joined, and it is not asked about the others.
+
     Returns the new criteria, the best supported first, each with the batches of all its members; `support`
-    counts how often it was proposed. What the person vetoed is in `known` and therefore does not come back.
-    The wording is that of the most often proposed member; likely values are those of all members.
+    counts those batches, however many sides of one brought it. What the person vetoed is in `known` and
+    therefore does not come back. The wording is that of the best supported member; likely values are those of
+    all members.
     """
     distinct = _join_same_name(candidates)
     ranked = sorted(distinct, key=lambda c: -c.criterion.support)
     groups: list[list[Candidate]] = [[Candidate(criterion, frozenset())] for criterion in known]
     for candidate in ranked:
         others = groups[: len(known)] if differ else groups
-        group = await _group_of(candidate.criterion, others, text, embedder, on_answer)
+        group = await _group_of(candidate, others, text, embedder, on_answer)
         if group is None:
             groups.append([candidate])
         else:
@@ -76,6 +80,16 @@ def strongest(merged: Sequence[Candidate], keep: int, *, wanted: Collection[str]
     return [*first, *(confirmed if len(confirmed) >= _ENOUGH else rest)][:keep]
 
 
+def unseen_share(merged: Sequence[Candidate]) -> float:
+    """About how much of what another batch would propose is not among `merged` yet, 0 to 1.
+
+    Good and Turing's estimate (Good 1953): the proposals of what one batch alone proposed, as a share of all
+    proposals, each batch's of one criterion counted once. 1 where nothing was proposed.
+    """
+    counts = [len(candidate.batches) for candidate in merged]
+    return counts.count(1) / sum(counts) if counts else 1.0
+
+
 def _join_same_name(candidates: Sequence[Candidate]) -> list[Candidate]:
     by_id: dict[str, list[Candidate]] = {}
     for candidate in candidates:
@@ -86,19 +100,21 @@ def _join_same_name(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _joined(group: Sequence[Candidate]) -> Candidate:
     members = [candidate.criterion for candidate in group]
     values = list(dict.fromkeys(value for member in members for value in member.values))
-    support = sum(member.support for member in members)
-    whole = replace(members[0], values=tuple(values[:8]), support=support)
-    return Candidate(whole, frozenset().union(*(candidate.batches for candidate in group)))
+    batches = frozenset[int]().union(*(candidate.batches for candidate in group))
+    replies = frozenset[int]().union(*(candidate.replies for candidate in group))
+    whole = replace(members[0], values=tuple(values[:8]), support=len(batches))
+    return Candidate(whole, batches, replies)
 
 
 async def _group_of(
-    criterion: Criterion,
+    candidate: Candidate,
     groups: Sequence[list[Candidate]],
     text: Asker,
     embedder: TextEmbedder,
     on_answer: Callable[[], None],
 ) -> list[Candidate] | None:
-    """The group that asks the same as `criterion`: the nearest, if it is near enough or the model says so."""
+    """The group that asks the same: the nearest, if it is near enough or the model says so."""
+    criterion = candidate.criterion
     # A renamed criterion keeps its id, however far its new words are.
     leaders = [group[0].criterion for group in groups]
     for leader, group in zip(leaders, groups, strict=True):
@@ -113,10 +129,16 @@ async def _group_of(
         leader, cosine = leaders[int(index)], float(nearness[index])
         if cosine >= _SAME:
             return groups[int(index)]
-        if cosine >= _MAYBE and await _asks_same(criterion, leader, text):
+        if cosine < _MAYBE or _told_apart(candidate, groups[int(index)]):
+            continue
+        if await _asks_same(criterion, leader, text):
             on_answer()
             return groups[int(index)]
     return None
+
+
+def _told_apart(candidate: Candidate, group: Sequence[Candidate]) -> bool:
+    return any(candidate.replies & member.replies for member in group)
 
 
 def _share_values(first: Criterion, second: Criterion) -> bool:

@@ -1,4 +1,4 @@
-"""Propose criteria: captions in batches to candidate criteria."""
+"""Propose criteria: captions in batches, looked at from one side at a time, to candidate criteria."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from prompts import Turn, render
+from prompts import render
 from store.errors import MissingStep, ModelError
 from store.records import Criterion
 from tools.ask import Asker, Question, Schema
 from tools.closed_choice import choice_reply, chosen
 from tools.criterion_id import criterion_id
+from tools.sides import SIDES
 
 _ABOUT = "about it"
 
@@ -26,7 +27,13 @@ class ProposedCriterion(Schema):
 
 
 class CriteriaReply(Schema):
-    """What the model returns for a batch; never stored as it is."""
+    """What the model returns for one side of a batch; never stored as it is."""
+
+    criteria: list[ProposedCriterion] = Field(max_length=2)
+
+
+class HintReply(Schema):
+    """What the model returns for a batch about what the person asks for."""
 
     criteria: list[ProposedCriterion] = Field(min_length=1, max_length=8)
 
@@ -36,6 +43,13 @@ class Candidate(NamedTuple):
 
     criterion: Criterion
     batches: frozenset[int]
+    replies: frozenset[int] = frozenset()
+    """The numbers of the replies that named it. What one reply names apart is meant to be different."""
+
+
+def questions_for(batches: int, hint: str = "") -> int:
+    """How many questions so many batches of captions are."""
+    return batches if hint else batches * len(SIDES)
 
 
 async def propose_criteria(
@@ -47,33 +61,58 @@ async def propose_criteria(
     rules: Sequence[str] = (),
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Candidate]:
-    """Ask for criteria batch by batch (X-Cluster, caption-based proposer).
+    """Ask for criteria batch by batch (X-Cluster, caption-based proposer), for each side of the pictures.
 
-    With a `hint`, the model is asked for criteria about that; with `rules`, for none that goes against them.
+    With a `hint`, the model is asked once a batch for up to `per_batch` criteria about that; with `rules`,
+    for none that goes against them. The sides of a batch are asked one after another: all but the side stands
+    in the server's cache then.
 
     Returns every candidate of every batch, those of one batch together, each with support 1; `merge_criteria`
-    joins them. A batch without a usable reply is left out; when none has one, its error is raised.
+    joins them. A question without a usable reply is left out; when none has one, its error is raised.
     """
     if not any(batches):
         raise MissingStep("No captions in this collection. Run `xcluster run FOLDER` first.")
-    questions = [
-        Question(_turns(batch, per_batch, hint, rules), CriteriaReply, max_tokens=1000) for batch in batches
-    ]
-    answers = await text.ask_many("propose", questions, on_answer=on_answer)
+    answers = await text.ask_many(
+        "propose",
+        _about_hint(batches, hint, per_batch, rules) if hint else _about_sides(batches, rules),
+        on_answer=on_answer,
+    )
     if all(isinstance(answer, ModelError) for answer in answers):
         raise next(answer for answer in answers if isinstance(answer, ModelError))
+    in_a_batch = questions_for(1, hint)
     return [
-        Candidate(_criterion(found), frozenset([number]))
+        Candidate(_criterion(found), frozenset([number // in_a_batch]), frozenset([number]))
         for number, answer in enumerate(answers)
         if not isinstance(answer, ModelError)
         for found in answer.value.criteria
     ]
 
 
-def _turns(batch: Sequence[str], count: int, hint: str, rules: Sequence[str]) -> list[Turn]:
-    if hint:
-        return render("propose_criteria_hint", captions=batch, count=count, hint=hint, rules=rules)
-    return render("propose_criteria", captions=batch, count=count, rules=rules)
+def _about_hint(
+    batches: Sequence[Sequence[str]], hint: str, count: int, rules: Sequence[str]
+) -> list[Question[CriteriaReply | HintReply]]:
+    return [
+        Question(
+            render("propose_criteria_hint", captions=batch, count=count, hint=hint, rules=rules),
+            HintReply,
+            max_tokens=1000,
+        )
+        for batch in batches
+    ]
+
+
+def _about_sides(
+    batches: Sequence[Sequence[str]], rules: Sequence[str]
+) -> list[Question[CriteriaReply | HintReply]]:
+    return [
+        Question(
+            render("propose_criteria", captions=batch, rules=rules, side=side.asks),
+            CriteriaReply,
+            max_tokens=400,
+        )
+        for batch in batches
+        for side in SIDES
+    ]
 
 
 def _criterion(found: ProposedCriterion) -> Criterion:

@@ -87,7 +87,7 @@ def _both(base_url: str, model: str, **more: Any) -> Profile:
 
 
 BUILT_IN: dict[str, Profile] = {
-    "embedded": Profile(propose_batch=12, propose_batches=4),
+    "embedded": Profile(propose_batch=8, propose_batches=6),
     "vllm": _both("http://127.0.0.1:8000/v1", "Qwen/Qwen2.5-VL-7B-Instruct", at_once=64, context=16384),
     "ollama": _both("http://127.0.0.1:11434/v1", "qwen2.5vl:7b", at_once=2, timeout_s=600.0, logprobs=False),
     "openai": _both(
