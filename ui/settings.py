@@ -75,6 +75,7 @@ class Profile(BaseModel):
     propose_batch: int = Field(default=100, ge=2)
     """Captions that one call of the proposer sees."""
     propose_batches: int = Field(default=5, ge=1)
+    """Each is asked about every side of the pictures, one a call."""
 
     def prices(self) -> Prices:
         """What tokens cost, as estimates take it."""
