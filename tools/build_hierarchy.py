@@ -28,7 +28,7 @@ from tools.assign import NONE, choose_group
 from tools.criterion_id import slug
 from tools.label import tidy
 from tools.likeness import likeness
-from tools.meaning import same_meaning, ward_groups
+from tools.meaning import leading_names, same_meaning, ward_groups
 from tools.medoids import Matrix, medoids, nearest_medoid, worthwhile
 from tools.vague_name import vagueness
 
@@ -252,10 +252,12 @@ def _nearest_name(make: _Builder, group: _Group, offered: Sequence[str]) -> str:
 def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) -> list[_Group]:
     """Names that mean the same, under the most frequent of them; rare ones join until few enough are left."""
     names = [c.name for c in counts]
-    leaves = [
+    single = [
         _Group(c.name, names=(c.name,), weight=c.images, vector=vector)
         for c, vector in zip(counts, embedder.embed(names), strict=True)
     ]
+    leads = leading_names({c.name: c.images for c in counts})
+    leaves = _joined(single, np.unique([leads[name] for name in names], return_inverse=True)[1])
     before = 0
     # Until no two that lead a leaf mean the same: the leads of two leaves may, when others in them do not.
     while len(leaves) != before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ _NUMBERS = dict(
 )
 
 
+_JOINTS = (",", "/", " and ", " or ", " & ", " with ")
+"""What stands between the things that a label lists."""
+
+
 def same_meaning(texts: Sequence[str], vectors: Vectors, *, similarity: float) -> NDArray[np.int_]:
     """Group texts of which every two are at least `similarity` apart in cosine (complete linkage).
 
@@ -34,6 +38,19 @@ def same_meaning(texts: Sequence[str], vectors: Vectors, *, similarity: float) -
     distance[differ] = 2.0
     np.fill_diagonal(distance, 0.0)
     return _cut(distance, threshold=1.0 - similarity)
+
+
+def leading_names(counts: Mapping[str, int]) -> dict[str, str]:
+    """Each name to the one that it begins with, where it lists several and the first is the more frequent.
+
+    "trumpet, saxophone" and "trumpet and flute" are about a trumpet first, if "trumpet" is a name as well;
+    "calm and relaxed" stays what it is where hardly anything is just "calm".
+    """
+    found = {}
+    for name, count in counts.items():
+        first = min((name.partition(joint)[0] for joint in _JOINTS), key=len).strip()
+        found[name] = first if counts.get(first, 0) >= count else name
+    return found
 
 
 def _cut(distance: NDArray[np.floating], *, threshold: float) -> NDArray[np.int_]:
