@@ -90,8 +90,8 @@ def _coverage(merged: Sequence[Candidate]) -> str:
     """For the person: whether more batches would bring more."""
     share = unseen_share(merged)
     if share == 0:
-        return "every criterion was proposed by several batches"
-    return f"of what another batch would propose, about {share:.0%} is probably new"
+        return "Each criterion was proposed by several batches of captions: more would hardly bring others."
+    return f"Of what another batch of captions would bring, about {share:.0%} is probably new."
 
 
 async def review(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:

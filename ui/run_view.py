@@ -85,6 +85,8 @@ class RunView:
             self._draw(step)
         elif not self._quiet:
             self._write(step)
+        if step.stage == "merge" and step.note:
+            self.say(step.note)
 
     def say(self, what: str) -> None:
         """Say something that happened."""
