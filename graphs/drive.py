@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -96,10 +96,13 @@ async def _stream(
         graph = builder.compile(checkpointer=saver)
         given: OrganiseState | Command[Any] | None = state
         while given is not None:
-            async for part in graph.astream(
+            parts = graph.astream(
                 given, config, context=context, stream_mode="custom", subgraphs=True, version="v2"
-            ):
-                if part["type"] == "custom":
-                    on_progress(Progress(**part["data"]))
+            )
+            # Closed before the saver is: a node that still runs would hold its lock on the checkpoints.
+            async with aclosing(cast("AsyncGenerator[Any]", parts)):
+                async for part in parts:
+                    if part["type"] == "custom":
+                        on_progress(Progress(**part["data"]))
             asked = (await graph.aget_state(config)).interrupts
             given = Command(resume=(await on_review(asked[0].value)).model_dump()) if asked else None

@@ -11,6 +11,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from graphs.context import Context
+from graphs.label import FAILED
+from graphs.naming import sampled_ranks
 from graphs.progress import Stage, stage
 from graphs.state import GroupState
 from graphs.tag_fields import answering_fields, tagged_images
@@ -23,12 +25,15 @@ from tools.carry_over import carry_over, settle_lost
 from tools.estimate import tree_calls
 from tools.learn_places import Places, learn_places
 from tools.likeness import name_evidence
+from tools.naming_sample import rank
 from tools.tag_tree import tag_tree
 
 _CHUNK = 500
 """Images that are placed before the store is written."""
 _EXAMPLES = 5_000
 """Named images that are learnt from, at most."""
+_NAMED = 200_000
+"""Named images among which these are looked for, at most."""
 
 
 async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -61,7 +66,7 @@ async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
 def _evidence(context: Context, criterion: Criterion) -> dict[str, Vectors]:
     """What bears each name: the texts of the named images, unless these are the taggers' own words."""
     grouping = context.workspace.grouping
-    named = grouping.examples(criterion.id, not_by=ALIKE, most=_EXAMPLES)
+    named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=_EXAMPLES)
     captions = context.workspace.catalogue.captions([image_id for image_id, _, _ in named])
     told = grouping.descriptions(criterion.id, list(captions))
     kept = [(told[i].text, name) for i, name, _ in named if i in told and not captions[i].tags]
@@ -114,11 +119,17 @@ def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _learnt(context: Context, criterion: Criterion, clusters: Sequence[Cluster]) -> Places | None:
-    """What the named images teach about the places of others."""
-    grouping = context.workspace.grouping
-    named = grouping.examples(criterion.id, not_by=ALIKE, most=_EXAMPLES)
+    """What the named images of the sample teach about the places of others.
+
+    Those that were doubtful and named in the end teach nothing: a run that was stopped among them would go on
+    with other places than it began with.
+    """
+    grouping, seed = context.workspace.grouping, context.options.seed
+    named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=_NAMED)
     told = grouping.descriptions(criterion.id, [image_id for image_id, _, _ in named])
-    kept = [(told[i].text, leaf) for i, _, leaf in named if i in told and told[i].text]
+    sampled = sampled_ranks(context, criterion)
+    texts = [(told[i].text, leaf) for i, _, leaf in named if i in told and told[i].text]
+    kept = [(text, leaf) for text, leaf in texts if rank(text, seed=seed) in sampled][:_EXAMPLES]
     vectors = context.embedder.embed([text for text, _ in kept])
     first: Level = "middle" if criterion.k is None else "coarse"
     return learn_places(vectors, [leaf for _, leaf in kept], clusters, first=first)

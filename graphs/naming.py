@@ -48,15 +48,20 @@ def _to_name(context: Context, criterion: Criterion) -> set[str]:
     missing = grouping.missing_ids("name", criterion.id)
     if context.options.name_all or not missing:
         return set(missing)
-    everything = context.workspace.catalogue.captioned_ids()
-    texts = (text for _, text in _texts(context, criterion, everything))
-    first = first_ranks(texts, sample_size(len(everything)), seed=context.options.seed)
+    first = sampled_ranks(context, criterion)
     return {
         image_id
         for image_id, text in _texts(context, criterion, missing)
         # What has no text is unclear without a question, and learns nothing from others.
         if not text or rank(text, seed=context.options.seed) in first
     }
+
+
+def sampled_ranks(context: Context, criterion: Criterion) -> frozenset[bytes]:
+    """The ranks of the texts that are in the sample of this criterion; see `tools.naming_sample`."""
+    everything = context.workspace.catalogue.captioned_ids()
+    texts = (text for _, text in _texts(context, criterion, everything))
+    return first_ranks(texts, sample_size(len(everything)), seed=context.options.seed)
 
 
 def _texts(context: Context, criterion: Criterion, ids: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -176,18 +176,21 @@ class Grouping:
         )
         return [NameCount(*row) for row in rows]
 
-    def examples(self, criterion_id: str, *, not_by: str, most: int) -> list[tuple[str, str, str]]:
+    def examples(
+        self, criterion_id: str, *, not_by: str, not_because: str, most: int
+    ) -> list[tuple[str, str, str]]:
         """Images that were named, not by `not_by`, as (image id, name, fine cluster); at most so many.
 
-        The name is empty where the text does not tell, and so is the cluster; it is also where the image is
-        not assigned yet.
+        Left out are those that are unclear for a reason that begins with `not_because`. The name is empty
+        where the text does not tell, and so is the cluster; it is also where the image is not assigned yet.
         """
         rows = self._db.rows(
             "SELECT n.image_id, n.text, COALESCE(a.cluster_id, '') FROM name n"
             " JOIN image i ON i.id = n.image_id"
             " LEFT JOIN assignment a ON a.criterion_id = n.criterion_id AND a.image_id = n.image_id"
-            f" WHERE n.criterion_id = ? AND n.model != ? AND {LIVE} ORDER BY n.image_id LIMIT ?",
-            (criterion_id, not_by, most),
+            " WHERE n.criterion_id = ? AND n.model != ? AND substr(n.unclear, 1, ?) != ?"
+            f" AND {LIVE} ORDER BY n.image_id LIMIT ?",
+            (criterion_id, not_by, len(not_because), not_because, most),
         )
         return [(row[0], row[1], row[2]) for row in rows]
 

@@ -125,7 +125,7 @@ def kill_and_run_again(ground: Ground, ready: Callable[[], bool], *command: str 
         ("propose", "CriteriaReply", 1),
         ("merge", "SameReply", 1),
         ("describe", "ImageReply", 6),
-        ("hierarchy", "LabelReply", 4),
+        ("hierarchy", "BroadReply", 1),
         ("hierarchy", "ChoiceReply", 2),
     ],
 )
