@@ -70,7 +70,7 @@ ASPECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "Dominant colour": ("Which colour is most seen.", "colour", ("red", "green", "blue")),
 }
 _SIDES = {
-    "kind": "Subject",
+    "type": "Subject",
     "place": "Surroundings",
     "time": "Weather",
     "look": "Dominant colour",
@@ -148,6 +148,8 @@ def _criteria(prompt: str) -> list[dict[str, Any]]:
     if "castle" in prompt:
         # Other values too: criteria that share theirs are joined without a question.
         found[1] |= {"name": "Location", "values": ["countryside", "town"]}
+    if "echo" in prompt:
+        found[1] |= {"values": ["farm", "lake"]}
     asked = re.findall(r"^The person asks for: .*?(\w+)$", prompt, re.MULTILINE)
     if asked and "castle" in prompt:
         # Only one batch has it, so that it is kept for no other reason than that it was asked for.

@@ -22,7 +22,7 @@ from tests.fake_world import SCENES
 from tests.spine import run_here
 from tools.ask import Asker
 from tools.criterion_id import criterion_id
-from tools.merge_criteria import merge_criteria, unseen_share
+from tools.merge_criteria import merge_criteria, strongest, unseen_share
 from tools.propose_criteria import Candidate, propose_criteria, questions_for
 from tools.sides import SIDES
 from tools.spread_batches import spread_batches
@@ -83,6 +83,17 @@ async def test_a_side_that_captions_tell_nothing_about_brings_nothing(text: Aske
     assert len({reply for one in found for reply in one.replies}) == 4
 
 
+@pytest.mark.parametrize(
+    ("caption", "values"), [("An echo on a lake.", ("lake",)), ("An echo at a farm.", ("farm", "lake"))]
+)
+async def test_values_copied_from_the_examples_are_left_out(
+    text: Asker, caption: str, values: tuple[str, ...]
+) -> None:
+    """An echo has the model answer with "farm", which an example of the prompt speaks of."""
+    found = await propose_criteria([[caption]], text)
+    assert [one.criterion.values for one in found if one.criterion.name == "Surroundings"] == [values]
+
+
 async def test_a_hint_is_asked_about_once_a_batch_instead(server: FakeServer, text: Asker) -> None:
     found = await propose_criteria(BATCHES, text, hint="the weather")
     assert server.count("CriteriaReply") == 0
@@ -134,6 +145,18 @@ def supported(*counts: int) -> list[Candidate]:
 @pytest.mark.parametrize(("counts", "share"), [((), 1.0), ((1, 1), 1.0), ((4, 3, 1), 1 / 8), ((3, 3), 0.0)])
 def test_what_is_unseen_is_estimated_from_what_was_seen_once(counts: Sequence[int], share: float) -> None:
     assert unseen_share(supported(*counts)) == pytest.approx(share)
+
+
+def test_a_side_is_not_left_out_for_the_second_best_of_another() -> None:
+    """Two of the first side in each of three batches, one of the second in two of them."""
+    first, second, other = supported(3, 3, 2)
+    ranked = [
+        first._replace(replies=frozenset({0, 2, 4})),
+        second._replace(replies=frozenset({0, 2, 4})),
+        other._replace(replies=frozenset({1, 3})),
+    ]
+    assert strongest(ranked, 2) == [ranked[0], ranked[2]]
+    assert strongest(ranked, 3) == [ranked[0], ranked[2], ranked[1]]
 
 
 # which captions are shown ----------------------------------------------------------------------------------

@@ -72,12 +72,25 @@ async def merge_criteria(
 def strongest(merged: Sequence[Candidate], keep: int, *, wanted: Collection[str] = ()) -> list[Candidate]:
     """At most `keep` of what `merge_criteria` returned: the `wanted` ones (ids) first, then the others.
 
-    Where enough criteria were proposed more than once, of the others only those are kept.
+    Where enough criteria were proposed more than once, of the others only those are kept. They are taken for
+    breadth (greedy maximum coverage): next comes the one that was named in most replies of which none is
+    taken yet, so that no side of the pictures is left out for another's second best.
     """
     first = [candidate for candidate in merged if candidate.criterion.id in wanted]
     rest = [candidate for candidate in merged if candidate.criterion.id not in wanted]
     confirmed = [candidate for candidate in rest if candidate.criterion.support > 1]
-    return [*first, *(confirmed if len(confirmed) >= _ENOUGH else rest)][:keep]
+    return [*first, *_broadest(confirmed if len(confirmed) >= _ENOUGH else rest)][:keep]
+
+
+def _broadest(candidates: Sequence[Candidate]) -> list[Candidate]:
+    left, taken = list(candidates), list[Candidate]()
+    heard: frozenset[int] = frozenset()
+    while left:
+        best = max(left, key=lambda candidate: len(candidate.replies - heard))
+        left.remove(best)
+        taken.append(best)
+        heard |= best.replies
+    return taken
 
 
 def unseen_share(merged: Sequence[Candidate]) -> float:

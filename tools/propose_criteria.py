@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from prompts import render
+from prompts import Turn, render
 from store.errors import MissingStep, ModelError
 from store.records import Criterion
 from tools.ask import Asker, Question, Schema
@@ -68,23 +68,22 @@ async def propose_criteria(
     in the server's cache then.
 
     Returns every candidate of every batch, those of one batch together, each with support 1; `merge_criteria`
-    joins them. A question without a usable reply is left out; when none has one, its error is raised.
+    joins them. Values that were copied from the prompt's examples are left out, and what has no others with
+    them. A question without a usable reply is left out; when none has one, its error is raised.
     """
     if not any(batches):
         raise MissingStep("No captions in this collection. Run `xcluster run FOLDER` first.")
-    answers = await text.ask_many(
-        "propose",
-        _about_hint(batches, hint, per_batch, rules) if hint else _about_sides(batches, rules),
-        on_answer=on_answer,
-    )
+    questions = _about_hint(batches, hint, per_batch, rules) if hint else _about_sides(batches, rules)
+    answers = await text.ask_many("propose", questions, on_answer=on_answer)
     if all(isinstance(answer, ModelError) for answer in answers):
         raise next(answer for answer in answers if isinstance(answer, ModelError))
     in_a_batch = questions_for(1, hint)
     return [
-        Candidate(_criterion(found), frozenset([number // in_a_batch]), frozenset([number]))
-        for number, answer in enumerate(answers)
+        Candidate(_criterion(found, values), frozenset([number // in_a_batch]), frozenset([number]))
+        for number, (question, answer) in enumerate(zip(questions, answers, strict=True))
         if not isinstance(answer, ModelError)
         for found in answer.value.criteria
+        if (values := _own_values(found.values, question.turns))
     ]
 
 
@@ -115,12 +114,20 @@ def _about_sides(
     ]
 
 
-def _criterion(found: ProposedCriterion) -> Criterion:
+def _own_values(values: Sequence[str], turns: Sequence[Turn]) -> tuple[str, ...]:
+    """Those that the examples speak of only if the question does, too; each once."""
+    examples = " ".join(turn.text for turn in turns[:-1] if turn.role == "user").casefold()
+    asked = turns[-1].text.casefold()
+    tidied = dict.fromkeys(value.strip() for value in values)
+    return tuple(v for v in tidied if v.casefold() not in examples or v.casefold() in asked)
+
+
+def _criterion(found: ProposedCriterion, values: tuple[str, ...]) -> Criterion:
     return Criterion(
         id=criterion_id(found.name),
         name=found.name.strip(),
         definition=found.definition.strip(),
-        values=tuple(dict.fromkeys(v.strip() for v in found.values)),
+        values=values,
         support=1,
     )
 

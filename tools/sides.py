@@ -15,12 +15,13 @@ class Side(NamedTuple):
 
 
 SIDES = (
-    Side("action", "what is done or what happens, by people, animals or things"),
-    Side("place", "where it is: the kind of place, and whether it is indoors or outdoors"),
-    Side("kind", "which kind or type the main subject is of"),
-    Side("feeling", "which feeling is shown, or which atmosphere the picture has"),
-    Side("time", "when it is: time of day, season, weather, light"),
-    Side("look", "how things look: colours, materials, style"),
+    Side("activity", "activity: what is done or what happens, by people, animals or things"),
+    Side("place", "place: which kind of place it is"),
+    Side("setting", "setting: what is around, such as indoors or outdoors, in nature or in a town"),
+    Side("type", "type: which kind or type the main subject is of"),
+    Side("mood", "mood: which feeling is shown, or which atmosphere the picture has"),
+    Side("time", "time: time of day, season, weather, light"),
+    Side("look", "look: colours, materials, style"),
 )
 """Together they are to leave out nothing by which a collection is commonly sorted. Asked for all at once, a
 small model names what is most spoken of, and that again and again."""
