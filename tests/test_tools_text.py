@@ -36,6 +36,7 @@ from tools.meaning import same_meaning, ward_groups
 from tools.merge_criteria import merge_criteria, strongest
 from tools.name import name
 from tools.propose_criteria import Candidate, propose_criteria
+from tools.tree import cluster_paths
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
 SURROUNDINGS = Criterion("surroundings", "Surroundings", "Where the picture was taken.")
@@ -362,6 +363,42 @@ async def test_the_same_names_give_the_same_tree_without_asking_again(
     before = server.count()
     assert await build(counts, text, embedder) == first
     assert server.count() == before
+
+
+class Given:
+    """Vectors that are known beforehand."""
+
+    signature = "given"
+
+    def __init__(self, **vectors: Sequence[float]) -> None:
+        self.vectors = vectors
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return unit(*(self.vectors[text] for text in texts))
+
+
+@pytest.mark.parametrize(
+    ("told", "together"),
+    [(False, [["boat", "dog"], ["cat", "ship"]]), (True, [["boat", "ship"], ["cat", "dog"]])],
+)
+async def test_what_bears_the_names_can_outweigh_their_words(
+    server: FakeServer, text: Asker, told: bool, together: list[list[str]]
+) -> None:
+    """By their words dog is like boat and cat like ship."""
+    embedder = Given(dog=[1, 0, 0, 0], boat=[1, 1, 0, 0], cat=[0, 0, 1, 0], ship=[0, 0, 1, 1])
+    sea, sofa = unit([1.0, 0.0], [-1.0, 0.0])
+    evidence = {"dog": sofa, "cat": sofa, "boat": sea, "ship": sea} if told else {}
+    counts = [NameCount("dog", 5), NameCount("boat", 4), NameCount("cat", 3), NameCount("ship", 2)]
+    criterion = replace(SUBJECT, k=2)
+    clusters = await build_hierarchy(criterion, counts, text, embedder, evidence=evidence)
+    check_tree(clusters, counts)
+    paths = cluster_paths(clusters)
+    below: dict[str, list[str]] = {}
+    for leaf in (c for c in clusters if c.level == "fine"):
+        below.setdefault(paths[leaf.id][0].id, []).append(leaf.name)
+    assert sorted(sorted(names) for names in below.values()) == together
+    # A K that is no wider than what was found needs no model.
+    assert server.count() == 0
 
 
 # assignments
