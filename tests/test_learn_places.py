@@ -147,10 +147,15 @@ def test_without_a_tree_all_are_unclear() -> None:
     assert learnt(["a"] * 5, [], said=[UNCLEAR] * 5).place(near("a")) == [Place(UNCLEAR, 1.0)]
 
 
-@pytest.mark.parametrize("said", [[], ["a"], ["a", "b"]])
-def test_from_too_little_nothing_is_learnt(said: list[str]) -> None:
-    vectors = near(*said) if said else np.zeros((0, 0), dtype=np.float32)
-    assert learn_places(vectors, said, tree(x="a", y="b"), first="middle") is None
+def test_from_nothing_nothing_is_learnt() -> None:
+    assert learn_places(np.zeros((0, 0), dtype=np.float32), [], tree(x="a", y="b"), first="middle") is None
+
+
+@pytest.mark.parametrize("said", [["a"], ["a", "b"]])
+def test_examples_that_are_all_alone_of_their_kind_teach_all_the_same(said: list[str]) -> None:
+    learnt = learn_places(near(*said), said, tree(x="a", y="b"), first="middle")
+    assert learnt is not None
+    assert [place.leaf_id for place in learnt.place(near(*said))] == said
 
 
 @pytest.mark.parametrize("known", [["a"] * 5, list("ab") * 5])

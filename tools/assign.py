@@ -33,8 +33,9 @@ async def choose_group(
 
     None on a bad reply.
     """
-    reply = choice_reply("group", [*dict.fromkeys(groups), *([NONE] if none else [])])
-    turns = render("assign", text=text, groups=list(dict.fromkeys(groups)), criterion=criterion)
+    options = [*dict.fromkeys(groups), *([NONE] if none else [])]
+    reply = choice_reply("group", options)
+    turns = render("assign", text=text, groups=options, criterion=criterion)
     (answer,) = await model.ask_many(stage, [Question(turns, reply, max_tokens=60)])
     if isinstance(answer, ModelError):
         return None

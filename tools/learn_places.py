@@ -91,7 +91,7 @@ def learn_places(
 
 
 def _targets(leaf_ids: Sequence[str], middle: Mapping[str, str]) -> list[str | None]:
-    """What each example teaches; None where it is alone of its kind."""
+    """What each example teaches; None where it is alone of its kind, unless all are."""
     counts = Counter(leaf_ids)
     lead: dict[str, str] = {}
     for leaf, _ in counts.most_common():
@@ -99,4 +99,5 @@ def _targets(leaf_ids: Sequence[str], middle: Mapping[str, str]) -> list[str | N
             lead.setdefault(middle[leaf], leaf)
     wanted = [leaf if counts[leaf] >= _EXAMPLES else lead.get(middle.get(leaf, "")) for leaf in leaf_ids]
     taught = Counter(wanted)
-    return [target if taught[target] > 1 else None for target in wanted]
+    shared = [target if taught[target] > 1 else None for target in wanted]
+    return shared if any(target is not None for target in shared) else list(leaf_ids)
