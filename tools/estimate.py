@@ -27,7 +27,7 @@ _TAG_VALUES = 12
 """The same for a collection that only the taggers have seen."""
 _STRANGERS = 0.25
 """Share of the images that join an existing tree about which the model is asked."""
-_MERGES = 1.5
+_MERGES = 0.25
 """Comparisons for each call of the proposer, until that was measured."""
 _PROPOSED = 6
 """Criteria that a discovery brings."""
