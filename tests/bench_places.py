@@ -67,8 +67,7 @@ def recorded(folder: Path, name: str, model: str, most: int) -> Rows:
     for _, label, truth in rows:
         classes[label][truth] += 1
     means = {label: counts.most_common(1)[0][0] for label, counts in classes.items()}
-    texts, names, truth = zip(*rows, strict=True)
-    return Rows(texts, [means[label] for label in names], truth)
+    return Rows([row[0] for row in rows], [means[row[1]] for row in rows], [row[2] for row in rows])
 
 
 def _lines(folder: Path, name: str) -> Iterator[dict[str, str]]:
