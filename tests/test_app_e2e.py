@@ -132,7 +132,8 @@ def test_what_is_vetoed_stays_away(app: App, workspace: Path, server: FakeServer
 def test_an_added_criterion_is_grouped_while_the_page_comes_and_goes(
     app: App, workspace: Path, server: FakeServer
 ) -> None:
-    server.trouble.delay_s = 0.4
+    # One question is all that a criterion of the taggers with a K takes: it has to outlast the pages.
+    server.trouble.delay_s = 20.0
     with web_server(workspace) as app.address:
         app.at("/criteria")
         app.unfold("Add your own")

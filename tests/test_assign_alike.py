@@ -18,7 +18,7 @@ from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
 from tools.ask import Asker
-from tools.assign_alike import ALIKE, Carried, assign_alike
+from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike
 from tools.learn_places import UNCLEAR, Place, Places
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
@@ -92,14 +92,14 @@ def asked_about(server: FakeServer) -> set[str]:
 
 
 async def test_what_is_sure_is_placed_without_a_question(server: FakeServer, text: Asker) -> None:
-    places = [Place("s/frog", 0.9), Place("s/taxi", 0.5), Place("s/frog", 0.71234)]
+    places = [Place("s/frog", 0.9), Place("s/taxi", DOUBT), Place("s/frog", 0.71234)]
     made = await carried(text, passages(3), places)
     assert [one.assignment.cluster_id for one in made] == ["s/frog", "s/taxi", "s/frog"]
-    assert [one.assignment.confidence for one in made] == [0.9, 0.5, 0.712]
+    assert [one.assignment.confidence for one in made] == [0.9, DOUBT, 0.712]
     assert {one.assignment.how for one in made} == {one.name.model for one in made} == {ALIKE}
     assert [(one.name.text, one.name.score) for one in made] == [
         ("frog", 0.9),
-        ("taxi", 0.5),
+        ("taxi", DOUBT),
         ("frog", 0.712),
     ]
     assert server.count() == 0
@@ -113,7 +113,7 @@ async def test_it_never_asks_about_more_than_its_share(server: FakeServer, text:
 
 
 async def test_it_asks_about_the_most_doubtful(server: FakeServer, text: Asker) -> None:
-    chances = np.random.default_rng(3).permutation(40) / 100  # all below a half
+    chances = np.random.default_rng(3).permutation(40) / 100  # all in doubt
     texts = passages(40)
     made = await carried(text, texts, [Place("s/taxi", float(p)) for p in chances])
     most_doubtful = set(np.argsort(chances)[:6].tolist())
@@ -124,9 +124,9 @@ async def test_it_asks_about_the_most_doubtful(server: FakeServer, text: Asker) 
         assert one.assignment.how == ("name" if n in most_doubtful else ALIKE)
 
 
-async def test_it_asks_about_none_that_is_likelier_than_not(server: FakeServer, text: Asker) -> None:
+async def test_it_asks_about_none_that_is_beyond_doubt(server: FakeServer, text: Asker) -> None:
     texts = passages(40)
-    places = [Place("s/taxi", 0.2), Place("s/taxi", 0.49), *[Place("s/taxi", 0.51)] * 38]
+    places = [Place("s/taxi", 0.2), Place("s/taxi", DOUBT - 0.01), *[Place("s/taxi", DOUBT + 0.01)] * 38]
     await carried(text, texts, places)
     assert asked_about(server) == set(texts[:2])
 

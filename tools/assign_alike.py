@@ -19,7 +19,7 @@ from tools.name import name
 
 ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
-_DOUBT = 0.7
+DOUBT = 0.7
 """Probability of a place below which the language model is asked for the name, if it may be."""
 _SECOND_LOOK = 0.15
 """Share of the images that may be asked about, the most doubtful."""
@@ -52,7 +52,7 @@ async def assign_alike(
     found = places.place(vectors)
     probability = np.array([place.probability for place in found])
     most = math.ceil(_SECOND_LOOK * len(found))
-    doubtful = [int(n) for n in np.argsort(probability, kind="stable")[:most] if probability[n] < _DOUBT]
+    doubtful = [int(n) for n in np.argsort(probability, kind="stable")[:most] if probability[n] < DOUBT]
     said = await name([texts[n] for n in doubtful], [criterion], text)
     named = {
         n: Name(image_ids[n], criterion.id, answer[0], "" if answer[0] else _SILENT, text.chat.name)
