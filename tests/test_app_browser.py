@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from store.workspace import Workspace
+from tests.app_pages import App
 from tests.fake_server import FakeServer
 from tests.spine import make_collection, write_profile
 from tests.web_server import PATIENCE_S as PATIENCE_S
@@ -22,7 +23,8 @@ def test_from_a_folder_of_pictures_to_its_criteria(
     browser_page: Page, tmp_path: Path, server: FakeServer
 ) -> None:
     expect.set_options(timeout=PATIENCE_S * 1000)
-    server.trouble.delay_s = 0.4
+    # So slow that the run is still under way when the first page of a cold start has been loaded twice.
+    server.trouble.delay_s = 0.8
     photos = make_collection(tmp_path / "photos", scenes=8)
     write_profile(tmp_path, server)
     elsewhere: list[str] = []
@@ -36,10 +38,14 @@ def test_from_a_folder_of_pictures_to_its_criteria(
         browser_page.reload()
         expect(browser_page.get_by_role("button", name="Pause")).to_be_visible()
         expect(browser_page.get_by_text("8 images · all captioned")).to_be_visible()
+        app = App(browser_page)
+        app.settle()
         browser_page.get_by_role("button", name="Review the criteria").click()
         expect(browser_page).to_have_url(re.compile("/criteria"))
         expect(browser_page.get_by_text("The run waits for your word")).to_be_visible()
+        app.settle()
         browser_page.get_by_role("button", name=re.compile("go on")).first.click()
+        app.settle()
         browser_page.get_by_role("link", name="Overview").click()
         expect(browser_page.get_by_role("heading", name="Subject")).to_be_visible()
         expect(browser_page.get_by_text("Look for new pictures")).to_be_visible()
