@@ -25,19 +25,19 @@ SEA, SOFA = unit([0.0, 1.0], [1.0, 0.0])
 
 
 def test_without_evidence_words_decide_alone() -> None:
-    assert likeness(NAMES, WORDS, {}) == pytest.approx(np.clip(WORDS @ WORDS.T, 0, 1), abs=1e-6)
+    assert likeness(NAMES, WORDS, {}) == pytest.approx(np.clip(WORDS @ WORDS.T, 0, 1), abs=1e-5)
 
 
 def test_evidence_is_half_of_it() -> None:
     found = likeness(NAMES, WORDS, {"boat": SEA, "ship": SEA, "dog": SOFA})
     words = WORDS @ WORDS.T
-    assert found[2, 3] == pytest.approx(0.5 * words[2, 3] + 0.5)
-    assert found[0, 2] == pytest.approx(0.5 * words[0, 2])
+    assert found[2, 3] == pytest.approx(0.5 * words[2, 3] + 0.5, abs=1e-5)
+    assert found[0, 2] == pytest.approx(0.5 * words[0, 2], abs=1e-5)
 
 
 def test_of_names_of_which_one_has_no_evidence_words_decide() -> None:
     found = likeness(NAMES, WORDS, {"boat": SEA, "ship": SEA, "dog": SOFA})
-    assert found[1] == pytest.approx(np.clip(WORDS @ WORDS[1], 0, 1), abs=1e-6)
+    assert found[1] == pytest.approx(np.clip(WORDS @ WORDS[1], 0, 1), abs=1e-5)
 
 
 def test_texts_can_speak_against_the_words() -> None:
@@ -95,7 +95,7 @@ def test_texts_without_a_name_are_no_evidence_but_count_in_the_mean_of_all() -> 
     assert sorted(found) == ["boat", "dog"]
     alone = name_evidence(["boat", "dog"], texts[:2])
     assert float(alone["boat"] @ alone["dog"]) == pytest.approx(-1.0)
-    assert found["boat"] == pytest.approx(unit([1, -1])[0], abs=1e-6)
+    assert found["boat"] == pytest.approx(unit([1, -1])[0], abs=1e-5)
 
 
 def test_texts_that_are_all_the_same_tell_nothing() -> None:
@@ -145,3 +145,12 @@ def test_texts_of_the_sea_bring_boat_and_ship_nearer_than_dog_and_cat() -> None:
     assert both[boat, ship] > both[dog, cat]
     # The texts it is that tell it: they spread the two pairs wider than the words alone.
     assert both[boat, ship] - both[dog, cat] > words[boat, ship] - words[dog, cat]
+
+
+def test_what_is_tied_stays_tied_in_whatever_batch_it_was_embedded() -> None:
+    """A run that goes on after a stop embeds other texts together; its tree must be the same."""
+    noise = np.random.default_rng(0).uniform(-3e-7, 3e-7, WORDS.shape).astype(np.float32)
+    evidence = dict(zip(NAMES, unit(*WORDS[::-1].tolist()), strict=True))
+    stirred = {name: (row + noise[0]).astype(np.float32) for name, row in evidence.items()}
+    assert not np.array_equal(WORDS, WORDS + noise)
+    assert np.array_equal(likeness(NAMES, WORDS, evidence), likeness(NAMES, WORDS + noise, stirred))

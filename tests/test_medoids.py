@@ -106,6 +106,14 @@ def test_the_one_that_holds_the_most_comes_first() -> None:
     assert nearest_medoid(alike, taken).tolist() == [2, 2, 0, 0, 1, 1]
 
 
+def test_of_two_that_hold_as_much_the_first_comes_first() -> None:
+    alike = np.kron(np.eye(3), np.full((2, 2), 0.9))
+    np.fill_diagonal(alike, 1.0)
+    # One of the third pair is taken first, for what it adds by itself; its pair holds as much as the others.
+    weights = np.array([5.0, 5.0, 4.0, 6.0, 3.0, 7.0])
+    assert [n // 2 for n in medoids(alike, weights, 3)] == [0, 1, 2]
+
+
 def test_things_that_are_the_same_each_have_a_group() -> None:
     """A medoid is its own even when another one is just as like it."""
     taken = medoids(np.ones((6, 6)), np.ones(6), 3)

@@ -52,7 +52,10 @@ def worthwhile(likeness: Matrix, weights: Matrix, *, least: float, most: int) ->
 
 
 def medoids(likeness: Matrix, weights: Matrix, count: int) -> list[int]:
-    """The `count` things that stand best for all (all of them when there are fewer), the heaviest first."""
+    """The `count` things that stand best for all (all of them when there are fewer).
+
+    Those that hold most come first, of two that hold as much the one that came first.
+    """
     taken = greedy(likeness, weights, count).taken
     best = _worth(likeness, weights, taken)
     for _ in range(_ROUNDS):
@@ -69,7 +72,7 @@ def medoids(likeness: Matrix, weights: Matrix, count: int) -> list[int]:
             break
     own = nearest_medoid(likeness, taken)
     held = [float(weights[own == n].sum()) for n in range(len(taken))]
-    return [taken[n] for n in sorted(range(len(taken)), key=lambda n: -held[n])]
+    return [taken[n] for n in sorted(range(len(taken)), key=lambda n: (-held[n], taken[n]))]
 
 
 def _worth(likeness: Matrix, weights: Matrix, taken: Sequence[int]) -> float:
