@@ -14,14 +14,14 @@ from store.errors import ModelError
 from store.records import Assignment, Cluster, Criterion, Description, Name
 from tools.ask import Asker
 from tools.assign import assign
-from tools.learn_places import Places
+from tools.learn_places import Placing
 from tools.name import name
 
 ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
 DOUBT = 0.7
 """Probability of a place below which the language model is asked for the name, if it may be."""
-_SECOND_LOOK = 0.15
+SECOND_LOOK = 0.15
 """Share of the images that may be asked about, the most doubtful."""
 
 
@@ -36,22 +36,24 @@ async def assign_alike(
     image_ids: Sequence[str],
     texts: Sequence[str],
     vectors: Vectors,
-    places: Places,
+    places: Placing,
     clusters: Sequence[Cluster],
     criterion: Criterion,
     text: Asker,
     embedder: TextEmbedder,
     *,
+    second_look: float = SECOND_LOOK,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Carried]:
     """Place images by what was learnt from the named ones; the model names those that are in doubt.
 
     `vectors`: the embeddings of `texts`, shape (n, d). Same order and length as `image_ids`. An image that is
-    like those that do not tell is unclear, as they are. `on_answer` is called once an image.
+    like those that do not tell is unclear, as they are. Of all, the share `second_look` may be asked about.
+    `on_answer` is called once an image.
     """
     found = places.place(vectors)
     probability = np.array([place.probability for place in found])
-    most = math.ceil(_SECOND_LOOK * len(found))
+    most = math.ceil(second_look * len(found))
     doubtful = [int(n) for n in np.argsort(probability, kind="stable")[:most] if probability[n] < DOUBT]
     said = await name([texts[n] for n in doubtful], [criterion], text)
     named = {

@@ -95,11 +95,15 @@ async def build_hierarchy(
     embedder: TextEmbedder,
     *,
     evidence: Mapping[str, Vectors] | None = None,
+    ask_odd: bool = True,
+    ask_broad: bool = True,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Cluster]:
     """Build the tree of `criterion` from its distinct names with their counts.
 
-    `evidence` is what bears each name (`tools.likeness.name_evidence`), as far as that is known.
+    `evidence` is what bears each name (`tools.likeness.name_evidence`), as far as that is known. Without
+    `ask_odd` each leaf stays with the medoid that it is most like, however little; without `ask_broad` the
+    coarse clusters are those around medoids of the middle ones.
 
     Returns the clusters, parents before children; empty when there are no names. A level that would split
     nothing repeats its parent, so that each leaf has exactly one cluster at each level. With K there are K
@@ -112,7 +116,9 @@ async def build_hierarchy(
     alike, weights = make.alike(leaves), _weights(leaves)
     found = worthwhile(alike, weights, least=_WORTH, most=_MOST)
     if criterion.k is None:
-        tops = await _broad(make, await _settled(make, leaves, alike, _around(leaves, alike, found)))
+        middle = _around(leaves, alike, found)
+        middle = await _settled(make, leaves, alike, middle) if ask_odd else middle
+        tops = await _broad(make, middle) if ask_broad else _nearest_broad(make, middle)
     elif criterion.k < _ABSTRACT * found:
         tops = await _exactly(make, _around(leaves, alike, found), criterion.k)
     else:
@@ -189,10 +195,20 @@ async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
     """
     if len(middle) <= FEW:
         return [_over(group.label, [group]) for group in middle]
-    offered = await _broad_names(make, middle, max(2, round(math.sqrt(2 * len(middle)))))
+    offered = await _broad_names(make, middle, _broad_count(middle))
     if len(offered) < 2:
         return [_over(group.label, [group]) for group in middle]
     return await _sorted(make, middle, offered, none=True)
+
+
+def _nearest_broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
+    if len(middle) <= FEW:
+        return [_over(group.label, [group]) for group in middle]
+    return _around(middle, make.alike(middle), _broad_count(middle))
+
+
+def _broad_count(middle: Sequence[_Group]) -> int:
+    return max(2, round(math.sqrt(2 * len(middle))))
 
 
 async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -33,6 +33,14 @@ class Place(NamedTuple):
     """Empty when it is probably unclear."""
     probability: float
     """Of the cluster at the level that is decided first, 0 to 1."""
+
+
+class Placing(Protocol):
+    """What tells the places of texts."""
+
+    def place(self, vectors: Vectors) -> list[Place]:
+        """The place of each text, in the order of `vectors`, shape (n, d)."""
+        ...
 
 
 class Places:

@@ -5,23 +5,55 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from models.vectors import TextEmbedder
+from store.answers import Vectors
 from store.errors import ModelError
 from store.grouping import NameCount
 from store.records import LEVELS, Assignment, Cluster, Criterion, Level, Name
 from tools.ask import Asker
 from tools.assign import assign
-from tools.assign_alike import assign_alike
+from tools.assign_alike import SECOND_LOOK, assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.evaluate import clusters_at
-from tools.learn_places import learn_places
+from tools.learn_places import Placing, learn_places
 from tools.likeness import name_evidence
 from tools.method import Grouped, Means, Method
 from tools.name import name
 from tools.naming_sample import naming_sample
+
+
+class Learn(Protocol):
+    """How the places of unnamed texts are learnt; `tools.learn_places.learn_places` is one."""
+
+    def __call__(
+        self, vectors: Vectors, leaf_ids: Sequence[str], clusters: Sequence[Cluster], /, *, first: Level
+    ) -> Placing | None:
+        """Learn from named texts and their leaves; None when there is nothing to learn from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What of the method is used: all of it, unless what each part is worth is to be measured."""
+
+    name_all: bool = False
+    """Name every text, not a sample."""
+    evidence: bool = True
+    """Hold names alike by the texts that bear them too, not by their words alone."""
+    ask_odd: bool = True
+    """Ask the model about leaves that are like none of the middle clusters."""
+    ask_broad: bool = True
+    """Have the model make the coarse level."""
+    second_look: float = SECOND_LOOK
+    """Share of the unnamed texts that may be asked about after all."""
+    learn: Learn = learn_places
+
+
+ALL_PARTS = Parts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +74,31 @@ async def organise_texts(
     embedder: TextEmbedder,
     *,
     seed: int = 0,
-    name_all: bool = False,
+    parts: Parts = ALL_PARTS,
     on_answer: Callable[[], None] = lambda: None,
 ) -> OrganisedTexts:
-    """Name a sample (with `name_all` all), build the tree, and assign: the line of a run, on texts alone."""
+    """Name a sample, build the tree, and assign: the line of a run, on texts alone."""
     distinct = list(dict.fromkeys(texts))
     vectors = embedder.embed(distinct)
-    asked = list(range(len(distinct))) if name_all else naming_sample(distinct, seed=seed)
+    asked = list(range(len(distinct))) if parts.name_all else naming_sample(distinct, seed=seed)
     answers = await name([distinct[n] for n in asked], [criterion], text, on_answer=on_answer)
     said = {n: a[0] for n, a in zip(asked, answers, strict=True) if not isinstance(a, ModelError)}
     counts = [NameCount(*pair) for pair in Counter(label for label in said.values() if label).most_common()]
-    evidence = name_evidence(list(said.values()), vectors[list(said)])
+    evidence = name_evidence(list(said.values()), vectors[list(said)]) if parts.evidence else None
     clusters = await build_hierarchy(
-        criterion, counts, text, embedder, evidence=evidence, on_answer=on_answer
+        criterion,
+        counts,
+        text,
+        embedder,
+        evidence=evidence,
+        ask_odd=parts.ask_odd,
+        ask_broad=parts.ask_broad,
+        on_answer=on_answer,
     )
     names = [Name(distinct[n], criterion.id, label) for n, label in said.items()]
     placed = await assign(names, {}, clusters, criterion, text, embedder)
     first: Level = "middle" if criterion.k is None else "coarse"
-    places = learn_places(vectors[list(said)], [a.cluster_id for a in placed], clusters, first=first)
+    places = parts.learn(vectors[list(said)], [a.cluster_id for a in placed], clusters, first=first)
     rest = [n for n in range(len(distinct)) if n not in said]
     carried = (
         await assign_alike(
@@ -71,6 +110,7 @@ async def organise_texts(
             criterion,
             text,
             embedder,
+            second_look=parts.second_look,
             on_answer=on_answer,
         )
         if places and rest
@@ -80,9 +120,18 @@ async def organise_texts(
     return OrganisedTexts(clusters, everywhere, len(asked) - len(said))
 
 
-async def _own(texts: Sequence[str], criterion: Criterion, means: Means, /) -> Grouped:
+async def own(
+    texts: Sequence[str], criterion: Criterion, means: Means, /, *, parts: Parts = ALL_PARTS
+) -> Grouped:
+    """Our method as one of those that are compared; K only where the criterion has one."""
     made = await organise_texts(
-        texts, criterion, means.text, means.embedder, seed=means.seed, on_answer=means.on_answer
+        texts,
+        criterion,
+        means.text,
+        means.embedder,
+        seed=means.seed,
+        parts=parts,
+        on_answer=means.on_answer,
     )
     places = made.assignments
     leaves = [places[passage].cluster_id if passage in places else "" for passage in texts]
@@ -95,8 +144,8 @@ async def _own(texts: Sequence[str], criterion: Criterion, means: Means, /) -> G
 
 
 async def _own_with_k(texts: Sequence[str], criterion: Criterion, means: Means, /) -> Grouped:
-    return await _own(texts, replace(criterion, k=means.k), means)
+    return await own(texts, replace(criterion, k=means.k), means)
 
 
-OWN = Method("own", "xcluster (own)", _own)
+OWN = Method("own", "xcluster (own)", own)
 OWN_WITH_K = Method("own", "own, K given", _own_with_k, needs_k=True)

@@ -1,0 +1,92 @@
+"""Grouping held against the papers' procedures and against clustering: the same labelled texts and model.
+
+    python -m tests.bench_grouping DATA [--sets mood location] [--against kmeans,bertopic,ictc,xcluster]
+                                        [--own-k] [--sample 500] [--seed 0] [--workspace FOLDER] [--json FILE]
+
+DATA is the folder of `captions-labelled/` and `ictc-recorded/`. FOLDER keeps the workspace: run again, no
+question is asked twice, so a long comparison can be stopped and gone on with. The language model is that of
+the settings in force (the embedded one, unless you set another).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from models.embedder import Embedder
+from models.weights import default_cache
+from store.workspace import Workspace
+from tests.labelled_sets import CAPTIONS, SETS, bring
+from tools.compare_methods import compare_methods
+from tools.comparison import Comparison
+from tools.match_labels import match_labels
+from tools.method import Means, Method
+from tools.methods import PEERS, chosen_methods
+from tools.read_labels import read_labels
+from tools.sample_labelled import sample_labelled
+from tools.table_rows import BadRow
+from ui import settings
+from ui.build import context
+from ui.run_view import RunView
+from ui.show_comparison import render_comparison
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--against", default="kmeans,bertopic", help=f"any of: {', '.join(PEERS)}")
+    parser.add_argument("--own-k", action="store_true", help="give our own method K as well")
+    given = parser.parse_args()
+    methods = chosen_methods(given.against.split(","), own=True, own_with_k=given.own_k, with_k=True)
+    report(compared(given, methods), given.json)
+
+
+def parser_of(about: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark of grouping has."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(CAPTIONS), metavar="SET")
+    parser.add_argument("--sample", type=int, default=500, help="texts of each set at most")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workspace", type=Path, help="folder of the workspace")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    return parser
+
+
+def compared(given: argparse.Namespace, methods: list[Method]) -> Comparison:
+    """Run the methods on the sets."""
+    folder = given.workspace or Path(tempfile.mkdtemp(prefix="grouping-")) / "grouping.xcluster"
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Workspace(folder, create=True).for_writing() as workspace,
+        RunView(Console(stderr=True)) as view,
+    ):
+        labels = bring(workspace, given.data, given.sets, Path(scratch))
+        matched = match_labels(workspace, read_labels(labels, on_bad=refuse))
+        samples = sample_labelled(workspace, matched, size=given.sample, seed=given.seed)
+        chosen = settings.load(folder)
+        scorer = Embedder.load(chosen.cache or default_cache(), view.show)
+        with context(chosen, workspace, on_progress=view.show, on_event=view.say) as made:
+            means = Means(made.text, made.embedder, list_chars=made.options.propose_chars, seed=given.seed)
+            return asyncio.run(
+                compare_methods(samples, methods, means, scorer, own="own", on_progress=view.show)
+            )
+
+
+def refuse(row: BadRow) -> None:
+    raise ValueError(f"line {row.line} of the labels: {row.reason}")
+
+
+def report(done: Comparison, file: Path | None) -> None:
+    """Print the tables, and write them where they are wanted."""
+    if file is not None:
+        file.write_text(json.dumps(done.to_dict(), indent=2), encoding="utf-8")
+    Console().print(render_comparison(done))
+
+
+if __name__ == "__main__":
+    main()
