@@ -18,12 +18,11 @@ from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from store.errors import ModelError
 from store.records import Criterion, Name
-from tools.name import name
+from tools.name import SILENT, name
 from tools.naming_sample import first_ranks, rank, sample_size
 
 _READ = 2_000
 """Descriptions that are read at a time to draw the sample."""
-_SILENT = "the text does not say"
 
 
 async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -92,7 +91,7 @@ async def _name_chunk(
             if text:
                 questions.setdefault(tuple(about), []).append((image_id, text))
             else:
-                names += [Name(image_id, one, "", _SILENT, context.text.chat.name) for one in about]
+                names += [Name(image_id, one, "", SILENT, context.text.chat.name) for one in about]
                 current.step(len(about))
     current.step(len(shared) * len(criteria))
     for key, asked in questions.items():
@@ -113,7 +112,7 @@ async def _ask(
             if isinstance(answer, ModelError):
                 made.append(Name(image_id, criterion.id, "", f"{FAILED}{answer}", model))
             else:
-                made.append(Name(image_id, criterion.id, answer[n], "" if answer[n] else _SILENT, model))
+                made.append(Name(image_id, criterion.id, answer[n], "" if answer[n] else SILENT, model))
     return made
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from store.database import Database, Row
 from store.records import Caption, Image, ScannedFile, Tag
-from store.stand_in import STAND_IN, drop_what_was_read
+from store.stand_in import STAND_IN, drop_what_others_told, drop_what_was_read
 
 _IMAGE = "i.id, i.width, i.height, i.format, i.byte_size, i.phash, i.taken_at"
 _CAPTION = "image_id, text, model, tags, shared_from, imported_as"
@@ -184,13 +184,17 @@ class Catalogue:
         return count
 
     def add_imported(self, rows: Sequence[tuple[Image, Caption]]) -> None:
-        """Store captions that came from a file; an image row without pixels is made where none exists."""
+        """Store captions that came from a file; an image row without pixels is made where none exists.
+
+        What was read from a caption that says another thing goes with it (`store/stand_in.py`).
+        """
         with self._db.transaction() as connection:
             connection.executemany(
                 ADD_IMAGE,
                 [image_row(image) for image, _ in rows],
             )
             drop_what_was_read(connection, [image.id for image, _ in rows])
+            drop_what_others_told(connection, {image.id: caption.text for image, caption in rows})
             connection.executemany(ADD_CAPTION, [caption_row(caption) for _, caption in rows])
 
     # failures --------------------------------------------------------------------------------------------

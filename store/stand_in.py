@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 STAND_IN = "description"
 """What stands as the model of such a caption."""
 
 _OWN = (
     " AND NOT EXISTS (SELECT 1 FROM description d WHERE d.criterion_id = {table}.criterion_id"
-    " AND d.image_id = {table}.image_id AND d.imported_as != '')"
+    " AND d.image_id = {table}.image_id AND (d.imported_as != '' OR d.model != COALESCE(?, d.model)))"
 )
 
 
@@ -36,14 +36,33 @@ def drop_what_was_read(connection: sqlite3.Connection, image_ids: Sequence[str])
     person placed stays.
     """
     rows = connection.execute(
-        f"SELECT image_id FROM caption WHERE model = '{STAND_IN}'"
+        f"SELECT image_id, NULL FROM caption WHERE model = '{STAND_IN}'"
         " AND image_id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(image_ids)),),
     ).fetchall()
+    _drop(connection, rows)
+
+
+def drop_what_others_told(connection: sqlite3.Connection, texts: Mapping[str, str]) -> None:
+    """Drop what was read from imported captions, or the taggers', that say another thing than `texts`.
+
+    `texts`: what is said of each image now. What a vision model said of the picture itself stays, and so does
+    what is said in `drop_what_was_read`.
+    """
+    rows = connection.execute(
+        "SELECT c.image_id, c.model FROM json_each(?) k CROSS JOIN caption c ON c.image_id = k.key"
+        " WHERE c.text != k.value AND (c.model = 'import' OR c.tags != '[]')",
+        (json.dumps(texts),),
+    ).fetchall()
+    _drop(connection, rows)
+
+
+def _drop(connection: sqlite3.Connection, read_from: Sequence[tuple[str, str | None]]) -> None:
+    """`read_from`: images, each with the model whose descriptions go; None for whichever."""
     for table, placed in (("assignment", " AND how != 'person'"), ("name", ""), ("description", "")):
         # The criteria are named so that the key is used, which begins with them.
         connection.executemany(
             f"DELETE FROM {table} WHERE criterion_id IN (SELECT id FROM criterion) AND image_id = ?"
             f"{_OWN.format(table=table)}{placed}",
-            rows,
+            read_from,
         )

@@ -12,7 +12,7 @@ from store.answers import Vectors
 from store.errors import InputError
 from tools.agreement import agreement, interval_of
 from tools.confusion import confusion
-from tools.paired_difference import PairedSet, paired_difference
+from tools.paired_difference import Difference, PairedSet, paired_difference
 from tools.partition_scores import METRICS, OFF_LIST, UNCLEAR, cells, harmonic_mean, scores
 
 
@@ -215,6 +215,16 @@ def test_a_method_does_not_differ_from_itself() -> None:
     told = paired_difference(PairedSet(truth, first, first), "cacc")
     assert told == (0, 0, 0)
     assert not told.decided
+
+
+def test_what_only_the_arithmetic_tells_apart_is_a_tie() -> None:
+    truth, first = shuffled(60, classes=4, clusters=3, right=0.8, seed=1)
+    # The same clusters by other names: the sums run in another order.
+    told = paired_difference(PairedSet(truth, first, [name[::-1] for name in first]), "nmi")
+    assert told.value == pytest.approx(0)
+    assert not told.decided
+    assert not Difference(-5e-16, -9e-16, -1e-16).decided
+    assert Difference(0.01, 0.001, 0.02).decided
 
 
 def test_pairing_takes_out_what_is_hard_for_both() -> None:

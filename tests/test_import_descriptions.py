@@ -439,6 +439,32 @@ def test_a_caption_takes_away_what_was_read_from_the_one_that_stood_in(
     assert grouping.missing_ids("name", "mood") == []
 
 
+def test_a_caption_that_says_another_thing_takes_away_what_was_read_from_the_old_one(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    def bring(text: str) -> None:
+        source = jsonl(tmp_path / "c.jsonl", [{"image": i, "text": text} for i in ("a.jpg", "b.jpg")])
+        import_captions(workspace, source, on_progress=ignore)
+
+    def missing(criterion: str) -> set[tuple[str, str]]:
+        tables: tuple[Any, ...] = ("description", "name", "assignment")
+        return {(t, i) for t in tables for i in workspace.grouping.missing_ids(t, criterion)}
+
+    bring("A picnic in a park.")
+    load(workspace, jsonl(tmp_path / "a.jsonl", TWO), criterion="Mood")
+    edit.add(workspace, "Place", who="person")
+    # Of one, a model has looked at the picture; the other is known by its caption.
+    workspace.grouping.add_descriptions(
+        [Description(A, "place", "?", model="import"), Description(B, "place", "?", model="a vision model")]
+    )
+    group(workspace)
+    bring("A picnic in a park.")
+    assert missing("place") == missing("mood") == set()
+    bring("A swim in a lake.")
+    assert missing("mood") == set()
+    assert missing("place") == {(table, A) for table in ("description", "name", "assignment")}
+
+
 # what outlives what ---------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import time
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,23 @@ def test_another_embedding_model_makes_it_anew_even_with_other_dimensions(copy: 
         told.clear()
         CaptionMemory.open(workspace, embed_longer, "longer", on_event=told.append).close()
         assert told == []
+
+
+def test_a_crowd_of_images_that_are_described_alike_is_no_damage(workspace: Workspace) -> None:
+    # The search does not get out of the crowd to the few that are described otherwise.
+    alone = {n: f"{first} {second}" for n, (first, second) in enumerate(combinations(_THINGS, 2)) if n < 8}
+    texts = [alone.get(n, "a blue sky") for n in range(800)]
+    workspace.catalogue.add_imported(
+        [(image(f"img{n:05}"), Caption(f"img{n:05}", text, "import")) for n, text in enumerate(texts)]
+    )
+    told: list[str] = []
+    with CaptionMemory.open(workspace, embed_words, "words") as memory:
+        found = [hits[0].text for hits in memory.nearest("caption", texts[:8], count=1)]
+        assert found != texts[:8]
+    (workspace.folder / "memory/seal").unlink()
+    with CaptionMemory.open(workspace, embed_words, "words", on_event=told.append) as memory:
+        assert memory.count("caption") == 800
+    assert not any("again" in event for event in told)
 
 
 # damage ---------------------------------------------------------------------------------------------------

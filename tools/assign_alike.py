@@ -15,7 +15,7 @@ from store.records import Assignment, Cluster, Criterion, Description, Name
 from tools.ask import Asker
 from tools.assign import assign
 from tools.learn_places import Placing
-from tools.name import name
+from tools.name import SILENT, name
 
 ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
@@ -57,7 +57,7 @@ async def assign_alike(
     doubtful = [int(n) for n in np.argsort(probability, kind="stable")[:most] if probability[n] < DOUBT]
     said = await name([texts[n] for n in doubtful], [criterion], text)
     named = {
-        n: Name(image_ids[n], criterion.id, answer[0], "" if answer[0] else _SILENT, text.chat.name)
+        n: Name(image_ids[n], criterion.id, answer[0], "" if answer[0] else SILENT, text.chat.name)
         for n, answer in zip(doubtful, said, strict=True)
         if not isinstance(answer, ModelError)
     }
@@ -78,13 +78,10 @@ async def assign_alike(
     return made
 
 
-_SILENT = "the caption does not say"
-
-
 def _carried(image_id: str, criterion: Criterion, leaf: Cluster | None, probability: float) -> Carried:
     sure = round(probability, 3)
     if leaf is None:
-        why = "like the images whose caption does not say"
+        why = "like the images whose text does not say"
         return Carried(
             Name(image_id, criterion.id, "", why, ALIKE, sure),
             Assignment(image_id, criterion.id, "", 0.0, ALIKE, why),

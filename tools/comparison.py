@@ -11,8 +11,6 @@ from tools.paired_difference import Difference
 from tools.partition_scores import Metric
 from tools.sample_labelled import Sample
 
-_NOTHING = 1e-9
-
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -73,8 +71,8 @@ class Lead:
 
     @property
     def decided(self) -> bool:
-        """Whether the interval leaves out 0, by more than the arithmetic may be off."""
-        return self.difference.low > _NOTHING or self.difference.high < -_NOTHING
+        """Whether the difference is; see there."""
+        return self.difference.decided
 
     def to_dict(self) -> dict[str, Any]:
         """The lead as plain JSON values."""

@@ -46,7 +46,9 @@ def import_captions(
 
     A row whose image is a file in `images`, or in the folder of `source`, joins that picture; any other
     becomes an image without pixels. A name that leads out of these folders is not followed. Several captions
-    of an image are joined; one that it had before the import is replaced. Running it again changes nothing.
+    of an image are joined; one that it had before the import is replaced. Where the text is another, the
+    image's names and places that were read from the old one are dropped, and those that follow from its
+    picture, an imported description or a person's hand stay. Running it again changes nothing.
 
     `on_progress` gets the stage `import` with the rows read; how many there are in all is not known (0).
 

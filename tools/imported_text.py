@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from store.errors import InputError
 from store.stand_in import joined
+from tools.table_rows import column_among, needed_column
 
 IMAGE_COLUMNS = (
     *("image", "file", "file_name", "filename", "path", "image_path"),
@@ -70,19 +70,16 @@ def choose_columns(
     present: Sequence[str], kind: Kind, wanted: tuple[str | None, str | None], source: Path
 ) -> Columns:
     """The columns of the image, the text and the criterion among those `present`."""
-    known = (("image", IMAGE_COLUMNS, "--image-column"), (kind.what, kind.columns, "--text-column"))
-    chosen: list[str] = []
-    by_name = {name.casefold().strip(): name for name in reversed(present)}
-    for given, (what, guesses, option) in zip(wanted, known, strict=True):
-        names = [given] if given is not None else guesses
-        found = next((by_name[n.casefold()] for n in names if n.casefold() in by_name), None)
-        if found is None:
-            missing = f"no column '{given}'" if given is not None else f"no column for the {what}"
-            there = ", ".join(str(name)[:60] for name in present[:30]) or "none"
-            raise InputError(f"{source.name} has {missing}. Its columns: {there}. Name one with {option}.")
-        chosen.append(found)
-    image, text = chosen
-    return Columns(image, text, by_name.get(kind.criterion_column, "") if kind.criterion_column else "")
+    image, text = wanted
+    return Columns(
+        needed_column(
+            present, image, IMAGE_COLUMNS, what="image", option="--image-column", source=source.name
+        ),
+        needed_column(
+            present, text, kind.columns, what=kind.what, option="--text-column", source=source.name
+        ),
+        column_among(present, [kind.criterion_column]) if kind.criterion_column else "",
+    )
 
 
 def key_of(value: object) -> str:

@@ -13,6 +13,9 @@ from store.records import Criterion
 from tools.ask import Asker, Question, Schema
 from tools.label import is_unclear, tidy
 
+SILENT = "the text does not say"
+"""Why an image is unclear whose text gave no label."""
+
 
 def _reply(criteria: Sequence[Criterion]) -> type[Schema]:
     fields: dict[str, Any] = {f"c{i}": (str, Field(alias=c.name)) for i, c in enumerate(criteria)}

@@ -15,6 +15,9 @@ from store.errors import InputError
 from tools.agreement import DRAWS, interval_of
 from tools.partition_scores import Metric, cells, draw, scores
 
+_ROUNDING = 1e-9
+"""Far above what sums and means of scores are off by, far below what one image changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairedSet:
@@ -38,8 +41,8 @@ class Difference(NamedTuple):
 
     @property
     def decided(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval leaves out 0, by more than the arithmetic may be off."""
+        return self.low > _ROUNDING or self.high < -_ROUNDING
 
 
 def paired_difference(

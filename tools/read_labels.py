@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 from store.errors import InputError
 from tools.caption_files import IMAGE_COLUMNS
-from tools.table_rows import BadRow, OnBad, Row, csv_rows, json_rows, parquet_rows
+from tools.table_rows import (
+    BadRow,
+    OnBad,
+    Row,
+    column_among,
+    csv_rows,
+    json_rows,
+    named_columns,
+    needed_column,
+    parquet_rows,
+)
 
 CRITERION_COLUMNS = ("label_criterion", "criterion", "aspect", "attribute")
 """`label_criterion` first: where a row has both, `criterion` is what its description is about."""
@@ -112,18 +122,14 @@ def _rows(
 def _columns(
     present: Sequence[str], criteria: Sequence[str], image_column: str | None, source: str
 ) -> _Columns:
-    by_name = {name.casefold().strip(): name for name in reversed(present)}
-
     def first(names: Sequence[str]) -> str:
-        return next((by_name[name.casefold()] for name in names if name.casefold() in by_name), "")
+        return column_among(present, names)
 
-    there = ", ".join(str(name)[:60] for name in present[:30]) or "none"
-    image = first([image_column] if image_column is not None else IMAGE_COLUMNS)
-    if not image:
-        missing = f"no column '{image_column}'" if image_column else "no column for the image"
-        raise InputError(f"{source} has {missing}. Its columns: {there}. Name one with --image-column.")
-    if _OBJECT in by_name:
-        return _Columns(image, wide=(("", by_name[_OBJECT]),))
+    image = needed_column(
+        present, image_column, IMAGE_COLUMNS, what="image", option="--image-column", source=source
+    )
+    if objects := first([_OBJECT]):
+        return _Columns(image, wide=(("", objects),))
     criterion, name = first(CRITERION_COLUMNS), first(CLASS_COLUMNS)
     if criterion and name:
         return _Columns(image, criterion, name, first(LEVEL_COLUMNS))
@@ -133,8 +139,8 @@ def _columns(
     if name and len(criteria) == 1:
         return _Columns(image, name=name, level=first(LEVEL_COLUMNS), wide=((criteria[0].strip(), name),))
     raise InputError(
-        f"{source} does not say what it labels. Its columns: {there}. Name with --criterion the column that "
-        "holds the classes, or, where there is one column of classes, what they are about."
+        f"{source} does not say what it labels. Its columns: {named_columns(present)}. Name with --criterion "
+        "the column that holds the classes, or, where there is one column of classes, what they are about."
     )
 
 

@@ -40,6 +40,33 @@ class Row(NamedTuple):
 OnBad = Callable[[BadRow], None]
 
 
+def column_among(present: Sequence[str], names: Sequence[str]) -> str:
+    """The first of `names` that is a column, as the file writes it, whatever its case; empty when none is."""
+    by_name = {name.casefold().strip(): name for name in reversed(present)}
+    return next((by_name[name.casefold()] for name in names if name.casefold() in by_name), "")
+
+
+def named_columns(present: Sequence[str]) -> str:
+    """The columns of a file for a message: not all of very many, nor the whole of a very long name."""
+    return ", ".join(str(name)[:60] for name in present[:30]) or "none"
+
+
+def needed_column(
+    present: Sequence[str], given: str | None, guesses: Sequence[str], *, what: str, option: str, source: str
+) -> str:
+    """The column that was `given`, else the first of `guesses` that is there.
+
+    Raises InputError with the columns of `source` and the option by which one of them is named.
+    """
+    found = column_among(present, guesses if given is None else [given])
+    if not found:
+        missing = f"no column for the {what}" if given is None else f"no column '{given}'"
+        raise InputError(
+            f"{source} has {missing}. Its columns: {named_columns(present)}. Name one with {option}."
+        )
+    return found
+
+
 def _open(source: Path) -> IO[bytes]:
     try:
         return cast("IO[bytes]", gzip.open(source)) if source.suffix.lower() == ".gz" else source.open("rb")

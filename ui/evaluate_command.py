@@ -1,92 +1,115 @@
-"""The command that scores a workspace against labels."""
+"""The command `evaluate` with its options: score a workspace, or compare methods on the labelled images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import cast, get_args
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from models.embedder import Embedder
-from models.weights import default_cache
 from store.errors import InputError
-from store.records import LEVELS, Level
-from store.workspace import Workspace
-from tools.evaluate import evaluate as score
-from tools.match_labels import MatchedLabels, match_labels
-from tools.read_labels import read_labels
-from tools.table_rows import BadRow
-from ui import settings
-from ui.look_commands import print_json
-from ui.run_view import RunView
-from ui.show_evaluation import render_evaluation
+from ui.options import AsJson, ProfileName
 
-_BAD_SHOWN = 5
+EXAMPLES = (
+    "Examples:\n\n"
+    "- `xcluster evaluate labels.csv --workspace photos.xcluster`\n"
+    '- `xcluster evaluate labels.csv -w photos.xcluster --match "Setting=Place" --html scores.html`\n'
+    "- `xcluster evaluate animals.csv -w photos.xcluster --criterion Animal`, a file of images and classes\n"
+    "- `xcluster evaluate labels.csv -w photos.xcluster --against ictc,xcluster,kmeans --sample 200`"
+)
 
 
 def evaluate(
-    labels: Path,
-    workspace: Path,
-    *,
-    match: Sequence[str],
-    criteria: Sequence[str],
-    level: str,
-    image_column: str | None,
-    html: Path | None,
-    as_json: bool,
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, JSONL (each also .gz) or Parquet: image, criterion, class.", metavar="LABELS"
+        ),
+    ],
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace to score.")],
+    match: Annotated[
+        list[str] | None,
+        typer.Option(help="`Labelled=Workspace's`: score this by that; may be repeated."),
+    ] = None,
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--criterion",
+            "-c",
+            help="Only this labelled criterion, or what the column of classes is about; may be repeated.",
+        ),
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", "-l", help="Only this level. [default: all three, the best marked]")
+    ] = "",
+    image_column: Annotated[str | None, typer.Option(help="The column that names the image.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file too.")] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            help="Instead of scoring the workspace, sort the labelled images anew, by xcluster and by these "
+            "methods (ictc, xcluster, kmeans, bertopic; commas between them), and compare quality and cost.",
+        ),
+    ] = "",
+    own: Annotated[bool, typer.Option(help="With --against: run xcluster's own method too.")] = True,
+    own_k: Annotated[
+        bool, typer.Option("--own-k", help="With --against: give xcluster's own method K as well.")
+    ] = False,
+    k: Annotated[
+        str,
+        typer.Option(
+            "--k",
+            help="With --against: K for methods that need it: true (the classes' number), none, or a number.",
+        ),
+    ] = "true",
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="With --against: so many labelled images. [default: all]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="With --against: of the sample and of the methods.")] = 0,
+    closed: Annotated[
+        bool,
+        typer.Option(
+            "--closed",
+            help="With --against: ictc and xcluster can answer with listed names only, not freely.",
+        ),
+    ] = False,
+    profile: ProfileName = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Score the workspace, print the result, and write the page if one is asked for."""
-    given = pairs(match)
-    levels = _levels(level)
-    with Workspace(workspace) as opened:
-        found, bad = _labels(opened, labels, criteria, image_column)
-        # SAcc and the match of criteria are defined by this embedder, whatever the workspace was made with.
-        with RunView(Console(stderr=as_json)) as view:
-            embedder = Embedder.load(settings.load(workspace).cache or default_cache(), view.show)
-            evaluation = score(opened, found, embedder, given=given, levels=levels, on_progress=view.show)
-    if html is not None:
-        from ui.evaluation_page import write_evaluation_page
+    """Score the clusters against labels that people gave, and say which labelled criteria were discovered."""
+    from ui import score_command
 
-        write_evaluation_page(evaluation, html, title=opened.folder.name)
-    if as_json:
-        page = {"page": str(html)} if html else {}
-        print_json({**evaluation.to_dict(), "bad": [row._asdict() for row in bad], **page})
-        return
-    console = Console()
-    console.print(render_evaluation(evaluation))
-    for row in bad[:_BAD_SHOWN]:
-        console.print(f"line {row.line} of the labels: {row.reason}", markup=False)
-    if len(bad) > _BAD_SHOWN:
-        console.print(f"and {len(bad) - _BAD_SHOWN:,} more lines that gave nothing")
-    if html is not None:
-        console.print(f"Page: {html}", markup=False, soft_wrap=True)
-
-
-def _labels(
-    workspace: Workspace, source: Path, criteria: Sequence[str], image_column: str | None
-) -> tuple[MatchedLabels, list[BadRow]]:
-    bad: list[BadRow] = []
-    read = read_labels(source, criteria=criteria, image_column=image_column, on_bad=bad.append)
-    return match_labels(workspace, read), bad
-
-
-def pairs(match: Sequence[str]) -> dict[str, str]:
-    """`Labelled=Workspace's` pairs."""
-    given: dict[str, str] = {}
-    for text in match:
-        labelled, _, criterion = text.partition("=")
-        if not labelled.strip() or not criterion.strip():
+    if against:
+        if level or html is not None:
             raise InputError(
-                f"'{text}' is no pair of criteria. Write --match \"Labelled criterion=Workspace criterion\"."
+                "--level and --html are of the score of a workspace: leave them out with --against."
             )
-        given[labelled.strip()] = criterion.strip()
-    return given
+        from ui.compare_command import compare
 
-
-def _levels(level: str) -> Sequence[Level]:
-    if not level:
-        return LEVELS
-    if level not in get_args(Level):
-        raise InputError(f"No level '{level}'. Give coarse, middle or fine, or none for all three.")
-    return (cast("Level", level),)
+        compare(
+            labels,
+            workspace,
+            against=against,
+            own=own,
+            own_with_k=own_k,
+            closed=closed,
+            sample=sample,
+            seed=seed,
+            k=k,
+            given=score_command.pairs(match or []),
+            criteria=criterion or [],
+            image_column=image_column,
+            profile=profile,
+            as_json=as_json,
+        )
+        return
+    score_command.score(
+        labels,
+        workspace,
+        match=match or [],
+        criteria=criterion or [],
+        level=level,
+        image_column=image_column,
+        html=html,
+        as_json=as_json,
+    )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
 from store.errors import InputError
 from store.workspace import Workspace
-from tools.import_captions import import_captions
-from tools.import_descriptions import import_descriptions
-from tools.table_rows import BadRow
+from tools.import_captions import ImportResult, import_captions
+from tools.import_descriptions import DescriptionsImported, import_descriptions
 from ui.look_commands import print_json
 from ui.run_view import RunView
 
+Done = TypeVar("Done")
 _BAD_ROWS = 10
 
 
@@ -28,10 +29,9 @@ def bring_captions(
     as_json: bool,
 ) -> None:
     """Import captions from a file or folder."""
-    console = Console(stderr=as_json)
-    _require(source, "a caption file or a folder with captions")
-    with Workspace(workspace, create=True).for_writing() as opened, RunView(console) as view:
-        done = import_captions(
+
+    def bring(opened: Workspace, view: RunView) -> ImportResult:
+        return import_captions(
             opened,
             source,
             images=images,
@@ -39,14 +39,14 @@ def bring_captions(
             image_column=image_column,
             on_progress=view.show,
         )
-    if as_json:
-        print_json({**done._asdict(), "bad": [row._asdict() for row in done.bad]})
-        return
-    console.print(
+
+    done = _brought(source, "a caption file or a folder with captions", workspace, bring, as_json)
+    _tell(
+        done,
         f"{done.added:,} captions added, {done.replaced:,} replaced, "
-        f"{done.without_file:,} without an image file."
+        f"{done.without_file:,} without an image file.",
+        as_json,
     )
-    _print_bad(console, done.bad)
 
 
 def bring_descriptions(
@@ -61,10 +61,9 @@ def bring_descriptions(
     as_json: bool,
 ) -> None:
     """Import descriptions from a file or folder."""
-    console = Console(stderr=as_json)
-    _require(source, "a file or a folder with descriptions")
-    with Workspace(workspace, create=True).for_writing() as opened, RunView(console) as view:
-        done = import_descriptions(
+
+    def bring(opened: Workspace, view: RunView) -> DescriptionsImported:
+        return import_descriptions(
             opened,
             source,
             criterion=criterion,
@@ -74,27 +73,38 @@ def bring_descriptions(
             image_column=image_column,
             on_progress=view.show,
         )
-    if as_json:
-        print_json({**done._asdict(), "bad": [row._asdict() for row in done.bad]})
-        return
-    console.print(
+
+    done = _brought(source, "a file or a folder with descriptions", workspace, bring, as_json)
+    _tell(
+        done,
         f"{', '.join(done.criteria)}: {done.added:,} descriptions added, {done.replaced:,} replaced, "
         f"{done.unchanged:,} unchanged; {done.unclear:,} are empty. "
         f"{done.without_file:,} images are without a file.",
-        markup=False,
-        highlight=False,
+        as_json,
     )
-    _print_bad(console, done.bad)
 
 
-def _require(source: Path, what: str) -> None:
-    """A mistyped source is told before a workspace is made for it."""
+def _brought(
+    source: Path, what: str, workspace: Path, bring: Callable[[Workspace, RunView], Done], as_json: bool
+) -> Done:
+    """Bring it into the workspace, which is made if need be, but not for a mistyped source."""
     if not source.expanduser().exists():
         raise InputError(f"'{source}' does not exist. Give {what}.")
+    with (
+        Workspace(workspace, create=True).for_writing() as opened,
+        RunView(Console(stderr=as_json)) as view,
+    ):
+        return bring(opened, view)
 
 
-def _print_bad(console: Console, bad: Sequence[BadRow]) -> None:
-    for row in bad[:_BAD_ROWS]:
+def _tell(done: ImportResult | DescriptionsImported, told: str, as_json: bool) -> None:
+    """What was done, in words or as JSON, and the first of the rows that gave nothing."""
+    if as_json:
+        print_json({**done._asdict(), "bad": [row._asdict() for row in done.bad]})
+        return
+    console = Console()
+    console.print(told, markup=False, highlight=False)
+    for row in done.bad[:_BAD_ROWS]:
         console.print(f"line {row.line}: {row.reason}", markup=False)
-    if len(bad) > _BAD_ROWS:
-        console.print(f"and {len(bad) - _BAD_ROWS:,} more lines that gave nothing")
+    if len(done.bad) > _BAD_ROWS:
+        console.print(f"and {len(done.bad) - _BAD_ROWS:,} more lines that gave nothing")
