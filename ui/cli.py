@@ -72,6 +72,16 @@ def run(
     rediscover: Annotated[
         bool, typer.Option("--rediscover", help="Propose criteria again; vetoed ones stay away.")
     ] = False,
+    max_calls: Annotated[
+        int | None,
+        typer.Option(
+            "--max-calls", min=1, help="Stop before the question after so many; run again to go on."
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", help="Stop before more is spent, in the currency of your prices."),
+    ] = None,
     profile: ProfileName = "",
     as_json: AsJson = False,
 ) -> None:
@@ -86,6 +96,52 @@ def run(
         workspace,
         wishes=[commands.wish(text, guidance=guidance, k=k) for text in criterion or []],
         accept_all=yes,
+        rediscover=rediscover,
+        profile=profile,
+        max_calls=max_calls,
+        max_cost=max_cost,
+        as_json=as_json,
+    )
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "- `xcluster estimate photos --profile vllm`\n"
+    "- `xcluster estimate --workspace photos.xcluster --criterion Mood`"
+)
+def estimate(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders, images, or lists of paths, as for `run`.", metavar="FOLDER"),
+    ] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", help="[default: FOLDER.xcluster; need not exist yet]")
+    ] = None,
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option("--criterion", "-c", help="Group by this, as for `run`; may be repeated."),
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", min=2, help="How many coarse clusters the named criteria get.")
+    ] = None,
+    guidance: Annotated[
+        str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")
+    ] = "",
+    rediscover: Annotated[bool, typer.Option("--rediscover", help="Propose criteria again.")] = False,
+    profile: ProfileName = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run would take, stage by stage: calls, tokens, time and money. Nothing is asked or changed.
+
+    Takes what `run` takes.
+    """
+    from ui import estimate_command
+    from ui.work_commands import wish
+
+    estimate_command.estimate(
+        folders or [],
+        workspace,
+        wishes=[wish(text, guidance=guidance, k=k) for text in criterion or []],
         rediscover=rediscover,
         profile=profile,
         as_json=as_json,
