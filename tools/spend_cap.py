@@ -78,7 +78,8 @@ class SpendCap:
         return (
             f"The next question would pass the cap of {' or '.join(caps)}. This run has spent "
             f"{self._calls:,} calls with {self._spent.prompt_tokens:,} tokens in and "
-            f"{self._spent.completion_tokens:,} out{money}. All answers are stored: run the same command again to go on from here."
+            f"{self._spent.completion_tokens:,} out{money}. All answers are stored: run the same command "
+            "again to go on from here."
         )
 
 
