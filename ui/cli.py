@@ -407,6 +407,52 @@ def demo(
         )
 
 
+@app.command(
+    epilog="Examples:\n\n"
+    "- `xcluster serve 24gb`\n"
+    "- `xcluster serve multi --gpus 4 --print`\n"
+    "- `xcluster serve 24gb --model Qwen/Qwen2.5-VL-3B-Instruct -- --max-num-seqs 128`",
+)
+def serve(
+    serving: Annotated[
+        str, typer.Argument(help="24gb, 80gb, multi, tensor or split.", metavar="PROFILE")
+    ] = "24gb",
+    extra: Annotated[
+        list[str] | None, typer.Argument(help="After `--`: more arguments for vLLM.", metavar="ARGUMENTS")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Another model: its name on the hub, or a folder.")] = "",
+    text_model: Annotated[str, typer.Option(help="Another text model, for split.")] = "",
+    gpus: Annotated[int | None, typer.Option(min=1, help="How many, for multi and tensor.")] = None,
+    host: Annotated[
+        str, typer.Option(help="127.0.0.1, or 0.0.0.0 for other machines; who reaches it can use the models.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65534, help="split takes the next one too.")] = 8000,
+    python: Annotated[
+        Path | None, typer.Option(help="The Python of vLLM's environment, instead of `vllm` on the PATH.")
+    ] = None,
+    only_print: Annotated[bool, typer.Option("--print", help="Print the command and end.")] = False,
+    wait_s: Annotated[
+        float,
+        typer.Option("--wait", min=1, help="Seconds to wait until it is ready; models are fetched first."),
+    ] = 3600.0,
+) -> None:
+    """Start a vLLM server for a kind of machine, wait until it answers, and keep it until Ctrl-C."""
+    from ui import serve_command
+
+    serve_command.serve(
+        serving,
+        model=model,
+        text_model=text_model,
+        gpus=gpus,
+        host=host,
+        port=port,
+        python=python,
+        only_print=only_print,
+        wait_s=wait_s,
+        extra=extra or [],
+    )
+
+
 @app.command(epilog="Example: `xcluster doctor --profile vllm`")
 def doctor(
     workspace: Annotated[Path | None, typer.Argument(help="A workspace to look at too.")] = None,
