@@ -26,7 +26,6 @@ from store.errors import ModelUnavailable
 from store.records import Criterion, Progress
 from store.workspace import Workspace
 from tests.spine import PROJECT, wish
-from tests.vllm import parse_commands
 from tests.vllm.pictures import png_data_uri
 from tests.vllm.prepare import ENVIRONMENT, MODEL, PYTHON, clean_environ, is_ready
 from tools.closed_choice import choice_reply, chosen
@@ -122,7 +121,7 @@ def test_the_command_of_every_profile_is_understood_by_vllm() -> None:
     commands = [vllm_command(server, port=8000 + n) for n, server in enumerate(servers)]
     assert all(command[:2] == ["vllm", "serve"] for command in commands)
     done = subprocess.run(
-        [PYTHON, parse_commands.__file__],
+        [PYTHON, PROJECT / "tests" / "vllm" / "parse_commands.py"],
         input=json.dumps([command[2:] for command in commands]),
         env=clean_environ() | _CPU,
         capture_output=True,
