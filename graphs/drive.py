@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -15,6 +15,8 @@ from langgraph.types import Command
 from graphs.context import Context, StageClock
 from graphs.organise import builder
 from graphs.state import OrganiseState, Review
+from store.errors import SpendCapReached
+from store.estimates import StageEstimate
 from store.journal import Journal
 from store.records import Progress
 
@@ -29,16 +31,18 @@ async def organise(
     *,
     on_progress: Callable[[Progress], None],
     on_review: OnReview,
+    estimate: Sequence[StageEstimate] = (),
 ) -> int:
     """Run the whole graph over the workspace and return the run's id.
 
-    Where each stage stands is kept in the journal too, for other processes. The run is booked as `finished`
-    last of all, as `stopped` when it is cancelled, as `failed` on any error, which is raised on. Whatever was
-    answered by then is stored.
+    Where each stage stands is kept in the journal too, for other processes, and `estimate` with the run. The
+    run is booked as `finished` last of all, as `stopped` when it is cancelled or has spent what it may, as
+    `failed` on any error, which is raised on. Whatever was answered by then is stored.
     """
     workspace = context.workspace
     workspace.catalogue.clear_failures()
     run_id = workspace.journal.start_run(dict(state))
+    workspace.estimates.keep(run_id, estimate)
     workspace.answers.run_id = run_id
     own = replace(context, run_id=run_id, clock=StageClock(), tallies={})
     try:
@@ -49,7 +53,7 @@ async def organise(
                 on_progress(step)
 
             await _stream(own, state, run_id, show, on_review)
-    except (asyncio.CancelledError, KeyboardInterrupt):
+    except (asyncio.CancelledError, KeyboardInterrupt, SpendCapReached):
         workspace.journal.finish_run(run_id, "stopped")
         raise
     except BaseException:

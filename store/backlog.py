@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from store.catalogue import LIVE, SETTLED
 from store.database import Database
+from store.stand_in import STAND_IN
 
 _LOOKED_AT = (
     f"FROM image i JOIN caption c ON c.image_id = i.id JOIN json_each(?) k WHERE {LIVE}"
@@ -40,6 +41,12 @@ class Backlog:
             f"SELECT COUNT(*) FROM image i WHERE {LIVE} AND i.format != 'none' AND i.twin_of = ''"
             " AND NOT EXISTS (SELECT 1 FROM caption c WHERE c.image_id = i.id AND c.model IN (?, 'import'))",
             (vision_model,),
+        )
+
+    def seen_by_others(self, vision_model: str) -> int:
+        """Captions that a run with this vision model drops, with all that was read from them."""
+        return self._db.number(
+            f"SELECT COUNT(*) FROM caption WHERE model NOT IN (?, 'import', '{STAND_IN}')", (vision_model,)
         )
 
     def to_describe(self, vision_model: str, criterion_ids: Sequence[str]) -> Questions:

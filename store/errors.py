@@ -11,6 +11,7 @@ XclusterError
         Refused             the server takes no such question, or not this one; others may be answered
         BadReply            the reply does not follow the schema, after the retries
     WeightsError        model weights cannot be fetched or do not have the pinned hash (exit code 6)
+    SpendCapReached     the next question would pass what a run may spend (exit code 7)
 """
 
 from store.records import Usage
@@ -72,3 +73,9 @@ class WeightsError(XclusterError):
     """Model weights cannot be fetched, or do not have the pinned hash."""
 
     exit_code = 6
+
+
+class SpendCapReached(XclusterError):
+    """The next question would pass what the person lets a run spend; what was answered is stored."""
+
+    exit_code = 7

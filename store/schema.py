@@ -243,9 +243,26 @@ UPDATE edit_change SET before = json_insert(before, '$[#]', ''), after = json_in
 """
 # What the log wrote down of descriptions gets the new column too, or it could not be put back.
 
+_RUN_ESTIMATE = """
+CREATE TABLE run_estimate (
+    run_id INTEGER NOT NULL REFERENCES run(id),
+    stage TEXT NOT NULL,
+    model TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    measured INTEGER NOT NULL,
+    price_in REAL,
+    price_out REAL,
+    PRIMARY KEY (run_id, stage, model)
+);
+"""
+# Prices are those of the time of the run: what it cost does not change with a later setting.
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _NAME_SCORE, _STEERING, _BROWSING),
-    *(_ANSWER_COST, _IMPORTED_DESCRIPTION),
+    *(_ANSWER_COST, _IMPORTED_DESCRIPTION, _RUN_ESTIMATE),
 )
 
 

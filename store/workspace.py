@@ -17,6 +17,7 @@ from store.conversations import Conversations
 from store.database import Database
 from store.edits import Edits
 from store.errors import WorkspaceError
+from store.estimates import Estimates
 from store.grouping import Grouping
 from store.journal import Journal
 
@@ -38,6 +39,7 @@ class Workspace:
         self.browse = Browse(self.database)
         self.answers = Answers(self.database)
         self.journal = Journal(self.database)
+        self.estimates = Estimates(self.database)
         self.edits = Edits(self.database)
         self.conversations = Conversations(self.database)
         self._lock = FileLock(self.folder / "write.lock", thread_local=False)

@@ -6,16 +6,16 @@ import asyncio
 import copy
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from models.chat import Message, Reply
 from prompts import Turn
 from store.answers import Answers, StoredAnswer, answer_key
-from store.errors import BadReply, ContextTooLong, InputError, ModelError, Refused
+from store.errors import BadReply, ContextTooLong, InputError, ModelError, Refused, SpendCapReached
 from store.records import Usage
 from tools.bill import Bill
 
@@ -70,6 +70,14 @@ class Answered(NamedTuple, Generic[ReplyT]):
     """What it cost when it was really asked, also where it came from the store."""
 
 
+class Cap(Protocol):
+    """What may refuse questions for what they cost; `tools.spend_cap.Purse` is it."""
+
+    def room(self, question: Question[Any]) -> AbstractAsyncContextManager[Callable[[Any], Any]]:
+        """Wait until the question may be asked; what is yielded takes its answer. Raises SpendCapReached."""
+        ...
+
+
 class Asker:
     """A model together with the store of its answers."""
 
@@ -80,15 +88,18 @@ class Asker:
         *,
         load_image: Callable[[str], str] | None = None,
         pause: Gate | None = None,
+        cap: Cap | None = None,
     ) -> None:
         """Ask `chat`; `load_image` turns an image id into a data URI (vision only).
 
-        Each question waits for `pause` before it is sent; what is answered from the store does not.
+        Each question waits for `pause` before it is sent, and must have room under `cap`; what is answered
+        from the store need not.
         """
         self.chat = chat
         self._answers = answers
         self._load_image = load_image
         self._pause = pause
+        self._cap = cap
         self._bill: Bill | None = None
         self._seats = asyncio.Semaphore(chat.at_once)
 
@@ -117,7 +128,7 @@ class Asker:
         A question that this model cannot answer (too long, refused, no valid reply, no readable picture) has
         its error in its place. An error that would meet every question (no server, wrong model, refusals and
         nothing but refusals) is raised, after the answers that came are stored; what was still waiting is not
-        asked.
+        asked. So is SpendCapReached.
         """
         with self._bill.waiting() if self._bill is not None else nullcontext():
             return await self._ask_many(stage, questions, on_answer)
@@ -137,7 +148,8 @@ class Asker:
             value = first_with[key].reply.model_validate(stored.reply)
             results[key] = Answered(value, stored.confidence, stored.usage)
 
-        fatal: list[ModelError] = []
+        fatal: list[ModelError | SpendCapReached] = []
+        free = nullcontext[Callable[[Any], Any]](lambda answer: answer)
 
         async def one(key: str, question: Question[ReplyT]) -> None:
             async with self._seats:
@@ -146,8 +158,9 @@ class Asker:
                 if fatal:
                     return
                 try:
-                    results[key] = await self._ask(stage, key, question)
-                except ModelError as error:
+                    async with self._cap.room(question) if self._cap is not None else free as paid:
+                        results[key] = paid(await self._ask(stage, key, question))
+                except (ModelError, SpendCapReached) as error:
                     fatal.append(error)
                     return
             on_answer()

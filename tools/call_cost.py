@@ -27,7 +27,7 @@ _OTHER = (300, 12)
 In `_MANY_CRITERIA` the completion is that for each criterion.
 """
 _TOKENS_A_SECOND = 500
-"""Of a prompt, where nothing was measured."""
+"""Of a prompt, where none of the model's calls were measured."""
 _WRITING = 20
 """How much longer a token takes to write than to read."""
 
@@ -93,7 +93,7 @@ class CallCost:
         prompt, completion = _UNMEASURED.get(calls.stage, _OTHER)
         if calls.stage in _MANY_CRITERIA:
             completion = round(completion * max(1.0, calls.criteria))
-        seconds = calls.number * (prompt + _WRITING * completion) / _TOKENS_A_SECOND
+        seconds = calls.number * (prompt + _WRITING * completion) / self._speed()
         side_by_side = min(self._at_once, max(1, calls.number))
         return Cost(
             calls.number,
@@ -102,6 +102,12 @@ class CallCost:
             seconds / side_by_side,
             measured=False,
         )
+
+    def _speed(self) -> float:
+        """Tokens of a prompt that one call reads in a second, by what the model did in other stages."""
+        seconds = sum(rate.seconds for rate in self._rates.values())
+        work = sum(r.prompt_tokens + _WRITING * r.completion_tokens for r in self._rates.values())
+        return work / seconds if seconds and work else _TOKENS_A_SECOND
 
 
 def total(costs: Iterable[Cost]) -> Cost:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.backlog import Backlog
+from store.estimates import StageEstimate, priced
 from store.records import Criterion
 from store.workspace import Workspace
 from tools.build_hierarchy import FEW, ODD_MOST
@@ -19,8 +20,8 @@ from tools.call_cost import CallCost, Calls, Cost, total
 from tools.naming_sample import sample_size
 from tools.propose_criteria import questions_for
 
-_NEW = ("",)
-"""Stands for a criterion of which nothing is known yet."""
+_NEW = "?"
+"""How the stand-in for the id of a criterion begins of which nothing is known yet; no id has that sign."""
 _DISTINCT = 3.0
 """Distinct names under a criterion, as a multiple of the root of the captions, where none are known."""
 _TAG_VALUES = 12
@@ -29,10 +30,10 @@ _STRANGERS = 0.25
 """Share of the images that join an existing tree about which the model is asked."""
 _MERGES = 0.25
 """Comparisons for each call of the proposer, until that was measured."""
-_PROPOSED = 6
-"""Criteria that a discovery brings."""
 _SECOND_LOOK = 0.1
 """Share of the unnamed images about which the model is asked in the end."""
+_STAGES = ("caption", "propose", "merge", "rules", "describe", "name", "hierarchy", "assign", "split")
+"""In the order of a run."""
 _SPLIT_PARTS = 4
 """Into as many parts a cluster falls at most unless the person says otherwise; each is named once."""
 
@@ -63,6 +64,34 @@ class Prices(NamedTuple):
 _NO_PRICES = Prices()
 
 
+class RunPlan(NamedTuple):
+    """What a run is to do, as far as it decides about calls."""
+
+    new_images: int = 0
+    """Pictures that the workspace does not know yet, each taken for one of its own."""
+    criterion_ids: tuple[str, ...] = ()
+    """Criteria of the workspace that are to be grouped by."""
+    new_criteria: tuple[Criterion, ...] = ()
+    """Criteria that it does not know yet, or whose words have changed."""
+    discovers: bool = False
+    """Criteria are proposed; as many as are proposed at most are expected to be grouped by."""
+    only_proposes: bool = False
+    """It ends with the proposals."""
+
+
+def in_all(rows: Sequence[StageEstimate]) -> Estimate:
+    """The sum over stages; without money where any of them has none."""
+    money = [row.money for row in rows]
+    return Estimate(
+        sum(row.calls for row in rows),
+        sum(row.prompt_tokens for row in rows),
+        sum(row.completion_tokens for row in rows),
+        sum(row.seconds for row in rows),
+        sum(part for part in money if part is not None) if rows and None not in money else None,
+        all(row.measured for row in rows),
+    )
+
+
 def tree_calls(names: int, k: int | None) -> int:
     """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
 
@@ -89,11 +118,16 @@ class Estimator:
         propose_batches: int = 4,
         prices: Prices = _NO_PRICES,
         name_all: bool = False,
+        max_criteria: int = 6,
+        one_at_a_time: bool = False,
+        text_free: bool = False,
+        vision_free: bool = False,
     ) -> None:
         """Estimate for these models, by the names under which their calls are booked.
 
         `vision_model` is empty when the embedded taggers look. `name_all`: no text is left to its likeness to
-        others.
+        others. `max_criteria`: how many a discovery brings. `one_at_a_time`: each call is about one
+        criterion. `text_free`, `vision_free`: the model runs on this machine, so that no price is no price.
         """
         self._workspace = workspace
         self._backlog = Backlog(workspace.database)
@@ -104,41 +138,29 @@ class Estimator:
         self._propose_batches = propose_batches
         self._prices = prices
         self._name_all = name_all
+        self._max_criteria = max_criteria
+        self._one_at_a_time = one_at_a_time
+        self._text_free = text_free
+        self._vision_free = vision_free
+
+    def run(self, plan: RunPlan) -> list[StageEstimate]:
+        """What a whole run takes: a row for each stage and model that is asked, in their order."""
+        return self._by_stage(self._run_steps(plan))
 
     def missing(self, criterion_ids: Sequence[str] = ()) -> Estimate:
         """Run the steps that are missing for these criteria, or for all accepted ones."""
-        grouping = self._workspace.grouping
-        criteria = [grouping.criterion(c) for c in criterion_ids] or grouping.criteria("accepted")
-        return self._estimate(
-            [
-                *self._captions(len(criteria)),
-                *self._labels([c.id for c in criteria]),
-                *(self._fields(c) for c in criteria if grouping.missing_count("description", c.id)),
-                *(self._placing(c) for c in criteria),
-            ]
-        )
+        accepted = self._workspace.grouping.criteria("accepted")
+        ids = tuple(criterion_ids) or tuple(c.id for c in accepted)
+        return self._estimate(self._run_steps(RunPlan(criterion_ids=ids)))
 
     def discover(self) -> Estimate:
         """Propose criteria again."""
-        captions = max(self._backlog.captions(), self._workspace.catalogue.image_count())
-        asked = 1 if self.by_tags() else questions_for(min(self._propose_batches, max(1, captions // 3)))
-        text = CallCost(self._workspace, self._text_model, self._text_at_once)
-        proposed = text.calls("propose")
-        merges = text.calls("merge") / proposed if proposed else _MERGES
-        rules = len(self._workspace.grouping.rules())
-        return self._estimate(
-            [
-                *self._captions(0),
-                Calls("propose", asked),
-                Calls("merge", math.ceil(asked * merges)),
-                Calls("rules", _PROPOSED * rules),
-            ]
-        )
+        return self._estimate(self._run_steps(RunPlan(only_proposes=True)))
 
     def regroup(self, criterion_id: str) -> Estimate:
         """Describe, name and group under a criterion whose words have changed."""
         criterion = self._workspace.grouping.criterion(criterion_id)
-        return self._estimate([*self._labels(_NEW), self._fields(criterion), self._tree(criterion)])
+        return self._estimate([*self._labels([_NEW]), self._fields(criterion), self._tree(criterion)])
 
     def rebuild(self, criterion_id: str) -> Estimate:
         """Make only the tree of a criterion anew."""
@@ -147,7 +169,7 @@ class Estimator:
     def added(self) -> Estimate:
         """Describe, name and group under one new criterion."""
         new = Criterion("", "", "", origin="user")
-        return self._estimate([*self._labels(_NEW), self._fields(new), self._tree(new)])
+        return self._estimate([*self._labels([_NEW]), self._fields(new), self._tree(new)])
 
     def split(self, cluster_id: str) -> Estimate:
         """Find the parts of a cluster."""
@@ -162,13 +184,58 @@ class Estimator:
 
     # the steps -------------------------------------------------------------------------------------------
 
-    def _captions(self, criteria: int) -> list[Calls]:
-        """Caption what is not captioned, and describe it under the criteria; taggers ask nobody."""
-        if not self._vision_model:
-            return []
-        count = self._backlog.to_caption(self._vision_model)
-        described = Calls("describe", count if criteria else 0, vision=True, criteria=criteria)
-        return [Calls("caption", count, vision=True), described]
+    def _run_steps(self, plan: RunPlan) -> list[Calls]:
+        if plan.only_proposes:
+            return [*self._captions(self._to_look_at(plan.new_images), 0), *self._proposing(plan.new_images)]
+        known = [self._workspace.grouping.criterion(c) for c in plan.criterion_ids]
+        found = [Criterion("", "", "")] * (self._max_criteria if plan.discovers else 0)
+        new = [*plan.new_criteria, *found]
+        # Another vision model than before: what was read from the old captions goes with them.
+        anew = bool(self._vision_model and self._backlog.seen_by_others(self._vision_model))
+        fresh = self._to_look_at(plan.new_images)
+        steps = self._captions(fresh, len(known) + len(new))
+        if plan.discovers:
+            steps += self._proposing(plan.new_images)
+        if not anew:
+            steps += self._labels([*(c.id for c in known), *(f"{_NEW}{n}" for n in range(len(new)))])
+        missing = self._workspace.grouping.missing_count
+        steps += [self._fields(c) for c in known if anew or missing("description", c.id)]
+        steps += [self._fields(c) for c in new]
+        steps += [self._tree(c) if anew else self._placing(c, fresh) for c in known]
+        return steps + [self._tree(c, plan.new_images) for c in new]
+
+    def _to_look_at(self, new_images: int = 0) -> int:
+        """How many images a vision model has still to see; taggers ask nobody."""
+        return self._backlog.to_caption(self._vision_model) + new_images if self._vision_model else 0
+
+    def _captions(self, count: int, criteria: int) -> list[Calls]:
+        """Caption so many images, and describe them under the criteria."""
+        return [
+            Calls("caption", count, vision=True),
+            self._asked("describe", count if criteria else 0, criteria, vision=True),
+        ]
+
+    def _asked(self, stage: str, number: int, criteria: float, *, vision: bool = False) -> Calls:
+        """So many questions about all the criteria together, or as many for each of them."""
+        if self._one_at_a_time:
+            return Calls(stage, math.ceil(number * criteria), vision=vision)
+        return Calls(stage, number, vision=vision, criteria=criteria)
+
+    def _proposing(self, new_images: int = 0) -> list[Calls]:
+        asked = 1
+        if not self.by_tags():
+            asked = questions_for(min(self._propose_batches, max(1, self._images(new_images) // 3)))
+        text = CallCost(self._workspace, self._text_model, self._text_at_once)
+        proposed = text.calls("propose")
+        merges = text.calls("merge") / proposed if proposed else _MERGES
+        if self.by_tags():
+            merges = 0
+        rules = len(self._workspace.grouping.rules())
+        return [
+            Calls("propose", asked),
+            Calls("merge", math.ceil(asked * merges)),
+            Calls("rules", self._max_criteria * rules),
+        ]
 
     def _labels(self, criterion_ids: Sequence[str]) -> list[Calls]:
         """Describe what the vision model sees, name what only captions tell of."""
@@ -177,8 +244,8 @@ class Estimator:
         sample = told.number if self._name_all else sample_size(told.number)
         again = math.ceil(_SECOND_LOOK * (told.number - sample) * told.criteria)
         return [
-            Calls("describe", seen.number if self._vision_model else 0, vision=True, criteria=seen.criteria),
-            Calls("name", sample, criteria=told.criteria),
+            self._asked("describe", seen.number if self._vision_model else 0, seen.criteria, vision=True),
+            self._asked("name", sample, told.criteria),
             Calls("name", again),
         ]
 
@@ -187,30 +254,56 @@ class Estimator:
         asked = self.by_tags() and criterion.origin == "user"
         return Calls("describe", int(asked))
 
-    def _placing(self, criterion: Criterion) -> Calls:
-        """The tree, or the places of new images in the one that is there."""
+    def _placing(self, criterion: Criterion, fresh: int) -> Calls:
+        """The tree, or the places of new images in the one that is there; `fresh` ones are not captioned."""
         if not self._workspace.grouping.clusters(criterion.id):
             return self._tree(criterion)
-        new = self._workspace.grouping.missing_count("assignment", criterion.id)
+        new = self._workspace.grouping.missing_count("assignment", criterion.id) + fresh
         return Calls("assign", 0 if self.by_tags() else math.ceil(_STRANGERS * new))
 
-    def _tree(self, criterion: Criterion) -> Calls:
+    def _tree(self, criterion: Criterion, new_images: int = 0) -> Calls:
         if self.by_tags() and criterion.k is None:
             return Calls("hierarchy", 0)
         known = len(self._workspace.grouping.name_counts(criterion.id)) if criterion.id else 0
-        return Calls("hierarchy", tree_calls(known or self._distinct_names(), criterion.k))
+        return Calls("hierarchy", tree_calls(known or self._distinct_names(new_images), criterion.k))
 
-    def _distinct_names(self) -> int:
+    def _distinct_names(self, new_images: int) -> int:
         """How many distinct names a criterion brings of which none are known: as many as the others have."""
         others = self._backlog.distinct_names()
         if others:
             return round(sum(others) / len(others))
         if self.by_tags():
             return _TAG_VALUES
-        images = max(self._backlog.captions(), self._workspace.catalogue.image_count())
+        images = self._images(new_images)
         return min(images, round(_DISTINCT * math.sqrt(images)))
 
+    def _images(self, new_images: int) -> int:
+        """How many distinct captions there are, or will be."""
+        return max(self._backlog.captions(), self._workspace.catalogue.image_count()) + new_images
+
     # what they take --------------------------------------------------------------------------------------
+
+    def _by_stage(self, steps: Sequence[Calls]) -> list[StageEstimate]:
+        rows = []
+        for stage in _STAGES:
+            for vision, model, at_once in (
+                (False, self._text_model, self._text_at_once),
+                (True, self._vision_model, self._vision_at_once),
+            ):
+                asked = [step for step in steps if step.stage == stage and step.vision == vision]
+                cost = total(CallCost(self._workspace, model, at_once).cost(step) for step in asked)
+                if cost.calls:
+                    into, out = self._prices_of(vision=vision)
+                    rows.append(StageEstimate(stage, model, *cost, price_in=into, price_out=out))
+        return rows
+
+    def _prices_of(self, *, vision: bool) -> tuple[float | None, float | None]:
+        into, out = self._prices[2:] if vision else self._prices[:2]
+        return (into, out) if into or out or self._is_free(vision=vision) else (None, None)
+
+    def _is_free(self, *, vision: bool) -> bool:
+        """A model of this machine beside one that has a price."""
+        return any(self._prices) and (self._vision_free if vision else self._text_free)
 
     def _estimate(self, steps: Sequence[Calls]) -> Estimate:
         text = CallCost(self._workspace, self._text_model, self._text_at_once)
@@ -222,7 +315,11 @@ class Estimator:
 
     def _money(self, said: Cost, seen: Cost) -> float | None:
         prices = self._prices
-        paid = [(said, prices.text_in, prices.text_out), (seen, prices.vision_in, prices.vision_out)]
-        if any(cost.calls and not (into or out) for cost, into, out in paid) or not any(prices):
+        if not any(prices):
             return None
-        return sum(c.prompt_tokens * into + c.completion_tokens * out for c, into, out in paid) / 1e6
+        parts = [
+            priced(cost.prompt_tokens, cost.completion_tokens, *self._prices_of(vision=vision))
+            for cost, vision in ((said, False), (seen, True))
+            if cost.calls
+        ]
+        return sum(part for part in parts if part is not None) if None not in parts else None

@@ -28,7 +28,8 @@ from store.workspace import Workspace
 from tools.ask import Asker, Chat
 from tools.estimate import Estimator
 from tools.read_image import load_rgb, to_jpeg_data_uri
-from ui.settings import Role, Settings
+from tools.spend_cap import SpendCap
+from ui.settings import Profile, Role, Settings
 
 OnProgress = Callable[[Progress], None]
 OnEvent = Callable[[str], None]
@@ -80,14 +81,17 @@ def context_of(
 ) -> Context:
     """What the nodes of one run are given, from parts that are open already."""
     options = _options(settings)
+    profile, cap = settings.chosen(), _spend_cap(settings)
     vision = None
     if models.vision is not None:
         load = _loader(workspace, options.image_side)
-        vision = Asker(models.vision, workspace.answers, load_image=load, pause=pause)
+        purse = cap.purse(profile.vision.price_in, profile.vision.price_out)
+        vision = Asker(models.vision, workspace.answers, load_image=load, pause=pause, cap=purse)
+    purse = cap.purse(profile.text.price_in, profile.text.price_out)
     return Context(
         workspace=workspace,
         memory=memory,
-        text=Asker(models.text, workspace.answers, pause=pause),
+        text=Asker(models.text, workspace.answers, pause=pause, cap=purse),
         embedder=models.embedder,
         vision=vision,
         taggers=models.taggers,
@@ -123,24 +127,52 @@ def desk(
         text=Asker(models.text, Answers(workspace.database)),
         embedder=models.embedder,
         memory=memory,
-        estimator=estimator(settings, workspace, models),
+        estimator=estimator(settings, workspace, models.text, models.vision),
         busy=busy,
     )
 
 
-def estimator(settings: Settings, workspace: Workspace, models: Models) -> Estimator:
+def estimator(settings: Settings, workspace: Workspace, text: Chat, vision: Chat | None) -> Estimator:
     """The estimator for these models."""
     profile = settings.chosen()
     return Estimator(
         workspace,
-        text_model=models.text.name,
-        vision_model=models.vision.name if models.vision is not None else "",
-        text_at_once=models.text.at_once,
-        vision_at_once=models.vision.at_once if models.vision is not None else 1,
+        text_model=text.name,
+        vision_model=vision.name if vision is not None else "",
+        text_at_once=text.at_once,
+        vision_at_once=vision.at_once if vision is not None else 1,
         propose_batches=profile.propose_batches,
         prices=profile.prices(),
         name_all=settings.name_all,
+        max_criteria=settings.max_criteria,
+        one_at_a_time=settings.one_at_a_time,
+        text_free=not profile.text.base_url,
+        vision_free=not profile.vision.base_url,
     )
+
+
+def _spend_cap(settings: Settings) -> SpendCap:
+    """Raises InputError for a cap in money where a server has no price."""
+    profile = settings.chosen()
+    if settings.max_cost is not None:
+        lacking = unpriced(profile)
+        if lacking or not any(profile.prices()):
+            where = " and ".join(f"[profiles.{settings.profile}.{role}]" for role in lacking)
+            raise InputError(
+                f"A cap of {settings.max_cost:g} in money needs prices, and profile '{settings.profile}' has "
+                f"none: set price_in and price_out under {where} in xcluster.toml, or cap the calls "
+                "with --max-calls."
+                if lacking
+                else f"No model of profile '{settings.profile}' costs anything by its prices, so a cap of "
+                f"{settings.max_cost:g} in money would never be met. Cap the calls with --max-calls."
+            )
+    return SpendCap(max_calls=settings.max_calls, max_money=settings.max_cost)
+
+
+def unpriced(profile: Profile) -> list[str]:
+    """The roles that a server has and that have no price; a model of this machine costs nothing."""
+    roles = {"vision": profile.vision, "text": profile.text}
+    return [name for name, role in roles.items() if role.base_url and not (role.price_in or role.price_out)]
 
 
 def _options(settings: Settings) -> Options:

@@ -65,6 +65,16 @@ def run(
     rediscover: Annotated[
         bool, typer.Option("--rediscover", help="Propose criteria again; vetoed ones stay away.")
     ] = False,
+    max_calls: Annotated[
+        int | None,
+        typer.Option(
+            "--max-calls", min=1, help="Stop before the question after so many; run again to go on."
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", help="Stop before more is spent, in the currency of your prices."),
+    ] = None,
     profile: ProfileName = "",
     as_json: AsJson = False,
 ) -> None:
@@ -79,6 +89,52 @@ def run(
         workspace,
         wishes=[commands.wish(text, guidance=guidance, k=k) for text in criterion or []],
         accept_all=yes,
+        rediscover=rediscover,
+        profile=profile,
+        max_calls=max_calls,
+        max_cost=max_cost,
+        as_json=as_json,
+    )
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "- `xcluster estimate photos --profile vllm`\n"
+    "- `xcluster estimate --workspace photos.xcluster --criterion Mood`"
+)
+def estimate(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders, images, or lists of paths, as for `run`.", metavar="FOLDER"),
+    ] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", help="[default: FOLDER.xcluster; need not exist yet]")
+    ] = None,
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option("--criterion", "-c", help="Group by this, as for `run`; may be repeated."),
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", min=2, help="How many coarse clusters the named criteria get.")
+    ] = None,
+    guidance: Annotated[
+        str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")
+    ] = "",
+    rediscover: Annotated[bool, typer.Option("--rediscover", help="Propose criteria again.")] = False,
+    profile: ProfileName = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run would take, stage by stage: calls, tokens, time and money. Nothing is asked or changed.
+
+    Takes what `run` takes.
+    """
+    from ui import estimate_command
+    from ui.work_commands import wish
+
+    estimate_command.estimate(
+        folders or [],
+        workspace,
+        wishes=[wish(text, guidance=guidance, k=k) for text in criterion or []],
         rediscover=rediscover,
         profile=profile,
         as_json=as_json,
@@ -242,6 +298,52 @@ def demo(
         Console().print(
             f"{count} photographs are in {photos}; CREDITS.md beside it says whose they are.", markup=False
         )
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "- `xcluster serve 24gb`\n"
+    "- `xcluster serve multi --gpus 4 --print`\n"
+    "- `xcluster serve 24gb --model Qwen/Qwen2.5-VL-3B-Instruct -- --max-num-seqs 128`",
+)
+def serve(
+    serving: Annotated[
+        str, typer.Argument(help="24gb, 80gb, multi, tensor or split.", metavar="PROFILE")
+    ] = "24gb",
+    extra: Annotated[
+        list[str] | None, typer.Argument(help="After `--`: more arguments for vLLM.", metavar="ARGUMENTS")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Another model: its name on the hub, or a folder.")] = "",
+    text_model: Annotated[str, typer.Option(help="Another text model, for split.")] = "",
+    gpus: Annotated[int | None, typer.Option(min=1, help="How many, for multi and tensor.")] = None,
+    host: Annotated[
+        str, typer.Option(help="127.0.0.1, or 0.0.0.0 for other machines; who reaches it can use the models.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65534, help="split takes the next one too.")] = 8000,
+    python: Annotated[
+        Path | None, typer.Option(help="The Python of vLLM's environment, instead of `vllm` on the PATH.")
+    ] = None,
+    only_print: Annotated[bool, typer.Option("--print", help="Print the command and end.")] = False,
+    wait_s: Annotated[
+        float,
+        typer.Option("--wait", min=1, help="Seconds to wait until it is ready; models are fetched first."),
+    ] = 3600.0,
+) -> None:
+    """Start a vLLM server for a kind of machine, wait until it answers, and keep it until Ctrl-C."""
+    from ui import serve_command
+
+    serve_command.serve(
+        serving,
+        model=model,
+        text_model=text_model,
+        gpus=gpus,
+        host=host,
+        port=port,
+        python=python,
+        only_print=only_print,
+        wait_s=wait_s,
+        extra=extra or [],
+    )
 
 
 @app.command(epilog="Example: `xcluster doctor --profile vllm`")

@@ -20,13 +20,14 @@ from agent.desk import Desk
 from agent.outcome import RunWish
 from graphs.drive import organise
 from graphs.state import OrganiseState, Wish, asked_for
-from store.errors import InputError, XclusterError
+from store.errors import InputError, SpendCapReached, XclusterError
 from store.journal import Run
 from store.memory import CaptionMemory
 from store.records import Progress
 from store.workspace import Workspace
 from ui import build, settings
 from ui.run_job import RunJob
+from ui.run_plan import run_estimate
 from ui.shared_memory import SharedMemory
 from ui.talking import USED_ELSEWHERE
 from ui.talks import Talks
@@ -155,6 +156,8 @@ class Engine:
                 await task
         except asyncio.CancelledError:
             job.end("stopped")
+        except SpendCapReached as reached:
+            job.end("stopped", str(reached))
         except XclusterError as error:
             job.end("failed", str(error))
         except Exception as error:
@@ -166,7 +169,9 @@ class Engine:
     async def _organise(self, job: RunJob, state: OrganiseState) -> None:
         async with threads_joined(), self._memory_for_a_run() as memory:
             made = build.context_of(self.settings, self.workspace, self.models, memory, pause=job.gate)
-            await organise(made, state, on_progress=self._show, on_review=job.review)
+            # In a thread: the files of a large folder are counted.
+            estimate = await asyncio.to_thread(run_estimate, self.settings, made, state)
+            await organise(made, state, on_progress=self._show, on_review=job.review, estimate=estimate)
 
     @asynccontextmanager
     async def _memory_for_a_run(self) -> AsyncIterator[CaptionMemory]:

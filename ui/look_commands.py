@@ -19,6 +19,7 @@ from tools.export import export as write_export
 from tools.report import write_contact_sheet
 from tools.tree import tree
 from ui.run_view import RunView
+from ui.show_estimate import beside, render_beside
 from ui.show_tree import render_criteria_table, render_skipped, render_tree, render_usage
 from ui.summary import summary, tree_summary
 
@@ -67,6 +68,10 @@ def status(workspace: Workspace, *, as_json: bool) -> None:
         console.print(f"and {len(failures) - 10:,} more failures")
     times = workspace.journal.times(runs[0].id) if runs else []
     console.print(render_usage(workspace.answers.usage(), times))
+    compared = beside(workspace, runs[0].id) if runs else []
+    if compared:
+        console.print("\nThe last run, estimated before it and used:")
+        console.print(render_beside(compared))
     console.print()
     console.print(render_skipped(workspace.catalogue.skipped()))
 

@@ -27,7 +27,7 @@ class RunJob:
         self.events: tuple[str, ...] = ()
         """What happened on the way, in words."""
         self.error = ""
-        """Why it failed, for a person."""
+        """Why it failed, or stopped by itself, for a person."""
         self.proposed: list[dict[str, Any]] = []
         """In review: the proposed criteria, as fields of `Criterion`."""
         self.stopping = False

@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     name_all: bool = False
     one_at_a_time: bool = False
     seed: int = 0
+    max_calls: int | None = Field(default=None, ge=1)
+    """Questions that one run may ask; then it stops, and the next run goes on."""
+    max_cost: float | None = Field(default=None, gt=0)
+    """Money that one run may spend, in the currency of the prices."""
 
     @classmethod
     def settings_customise_sources(

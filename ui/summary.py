@@ -8,6 +8,7 @@ from typing import Any
 from store.records import LEVELS, Criterion, Level
 from store.workspace import Workspace
 from tools.tree import tree
+from ui.show_estimate import beside, beside_summary
 
 
 def summary(workspace: Workspace, run_id: int | None) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def summary(workspace: Workspace, run_id: int | None) -> dict[str, Any]:
         ],
         "stages": [s._asdict() for s in workspace.journal.live(run_id)] if run_id is not None else [],
         "times": [t._asdict() for t in workspace.journal.times(run_id)] if run_id is not None else [],
+        "estimate": beside_summary(beside(workspace, run_id)) if run_id is not None else [],
         "usage": [u._asdict() for u in workspace.answers.usage(run_id)],
         "usage_of_all_runs": [u._asdict() for u in workspace.answers.usage()],
     }

@@ -10,20 +10,24 @@ from typing import Any
 
 from rich.console import Console
 
+from agent.words import takes
+from graphs.context import Context
 from graphs.drive import organise
-from graphs.state import Review, Wish, asked_for
+from graphs.state import OrganiseState, Review, Wish, asked_for
 from models.embedder import TOKENIZER
 from models.fetch_detector import fetch_detector, has_detector
 from models.weights import TEXT_MODEL, default_cache
 from models.weights import fetch as fetch_file
-from store.errors import InputError, WeightsError
+from store.errors import InputError, SpendCapReached, WeightsError
 from store.records import Criterion
 from store.workspace import Workspace
+from tools.estimate import in_all
 from tools.report import write_contact_sheet
 from ui import settings
 from ui.build import context
 from ui.look_commands import print_json, print_run
 from ui.review import ask_review
+from ui.run_plan import run_estimate
 from ui.run_view import RunView
 from ui.summary import summary
 
@@ -44,19 +48,16 @@ def run(
     accept_all: bool,
     rediscover: bool,
     profile: str,
+    max_calls: int | None,
+    max_cost: float | None,
     as_json: bool,
 ) -> None:
     """Organise a collection and print what came out."""
-    folder = workspace or _workspace_of(folders)
-    chosen = settings.load(folder, profile=profile)
-    state = asked_for(
-        roots=[str(path.expanduser().resolve()) for path in folders],
-        wishes=wishes,
-        review="accept" if accept_all else "ask",
-        rediscover=rediscover,
-    )
+    folder = workspace or workspace_of(folders)
+    chosen = _capped(settings.load(folder, profile=profile), max_calls, max_cost)
+    state = wanted(folders, wishes=wishes, accept_all=accept_all, rediscover=rediscover)
     console = Console(stderr=as_json)
-    _require(folders)
+    require(folders)
     with Workspace(folder, create=bool(folders)).for_writing() as opened:
         if not accept_all and not wishes:
             _require_reviewer(opened, rediscover=rediscover)
@@ -69,12 +70,40 @@ def run(
                 return review
 
             with context(chosen, opened, on_progress=view.show, on_event=view.say) as made:
-                run_id = asyncio.run(organise(made, state, on_progress=view.show, on_review=on_review))
+                estimate = run_estimate(chosen, made, state)
+                view.say(f"This run takes {takes(in_all(estimate))}.")
+                work = organise(made, state, on_progress=view.show, on_review=on_review, estimate=estimate)
+                try:
+                    run_id = asyncio.run(work)
+                except SpendCapReached as reached:
+                    raise SpendCapReached(f"{reached} {_left(chosen, made, state)}") from reached
             page = write_contact_sheet(opened, opened.report_folder, on_progress=view.show)
         if as_json:
             print_json({**summary(opened, run_id), "report": str(page)})
         else:
             print_run(console, opened, run_id, page)
+
+
+def wanted(
+    folders: Sequence[Path], *, wishes: list[Wish], accept_all: bool, rediscover: bool
+) -> OrganiseState:
+    """The state in which a run begins, as the command line asks for it."""
+    return asked_for(
+        roots=[str(path.expanduser().resolve()) for path in folders],
+        wishes=wishes,
+        review="accept" if accept_all else "ask",
+        rediscover=rediscover,
+    )
+
+
+def _capped(chosen: settings.Settings, max_calls: int | None, max_cost: float | None) -> settings.Settings:
+    """The settings with the caps of this command in the place of the file's, as far as they are given."""
+    given = {"max_calls": max_calls, "max_cost": max_cost}
+    return chosen.model_copy(update={name: cap for name, cap in given.items() if cap is not None})
+
+
+def _left(chosen: settings.Settings, made: Context, state: OrganiseState) -> str:
+    return f"What is left takes {takes(in_all(run_estimate(chosen, made, state)))}."
 
 
 def _require_reviewer(workspace: Workspace, *, rediscover: bool) -> None:
@@ -87,7 +116,7 @@ def _require_reviewer(workspace: Workspace, *, rediscover: bool) -> None:
         )
 
 
-def _require(folders: Sequence[Path]) -> None:
+def require(folders: Sequence[Path]) -> None:
     """A mistyped folder is told before a workspace is made for it."""
     for path in folders:
         if not path.expanduser().exists():
@@ -98,7 +127,8 @@ def _criteria(asked: dict[str, Any]) -> list[Criterion]:
     return [Criterion(**{**fields, "values": tuple(fields["values"])}) for fields in asked["criteria"]]
 
 
-def _workspace_of(folders: Sequence[Path]) -> Path:
+def workspace_of(folders: Sequence[Path]) -> Path:
+    """Where the workspace of these folders lies when none is named. Raises InputError without a folder."""
     if not folders:
         raise InputError("Give a folder with pictures, or --workspace with an existing workspace.")
     first = folders[0].expanduser().resolve()

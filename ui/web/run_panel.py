@@ -44,7 +44,8 @@ def panel(engine: Engine) -> None:
             f"The run failed. {plain(job.error)}\n\nWhat was done is kept: a new run goes on from there."
         )
     elif job is not None and job.state == "stopped":
-        st.info("The run was stopped. What was done is kept: a new run goes on from there.")
+        why = plain(job.error) or "What was done is kept: a new run goes on from there."
+        st.info(f"The run was stopped. {why}")
 
     elif job is not None:
         st.caption(f"The run is done. {_spent(engine, job.id)}.")
