@@ -12,8 +12,9 @@ import httpx2
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from models.chat import client_for, explain, usage_of
 from models.endpoint import Endpoint
+from models.explain import explain
+from models.langchain_client import client_for, usage_of
 from store.errors import BadReply, ModelUnavailable
 from store.records import Usage
 

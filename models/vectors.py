@@ -10,8 +10,8 @@ import numpy as np
 import openai
 from langchain_openai import OpenAIEmbeddings
 
-from models.chat import explain
 from models.endpoint import Endpoint
+from models.explain import explain
 from store.answers import Answers, Vectors
 
 
