@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-_START = 8
+_START = 16
+_SHORTEST_ROUND = 8
 _FULL_ROUNDS = 3
 _FULL_GAIN = 1.25
 _PROBE_ROUNDS = 8
@@ -74,7 +75,7 @@ class Pace:
 
     def _begin_round(self, now: float) -> None:
         self._since = now
-        self._round = max(self.limit, _START)
+        self._round = max(self.limit, _SHORTEST_ROUND)
         self._done = self._short = self._failures = 0
 
     def _end_round(self, now: float) -> None:
@@ -95,19 +96,19 @@ class Pace:
             return
         self._rounds += 1
         if self._rounds == _FULL_ROUNDS:
-            self._mode, self._rounds = "holding", 0
+            self._mode, self._rounds, self._best_per_s = "holding", 0, 0.0
             self._limit = self._best_limit
 
     def _after_holding(self, per_s: float) -> None:
         self._rounds += 1
-        if self._probed_from is not None and self._rounds == 2:
-            # The first round of a probe still has the answers to what was sent before it.
-            if per_s < self._best_per_s * _WORTH_IT:
-                self._limit = self._probed_from
-            self._probed_from = None
-            self._best_per_s = per_s
-        elif self._probed_from is None:
-            self._best_per_s = per_s
+        if self._probed_from is None:
+            # The best of several: rates differ from round to round, and luck is no reason to grow.
+            self._best_per_s = max(self._best_per_s, per_s)
             if self._rounds >= _PROBE_ROUNDS and self.limit < self._ceiling:
                 self._probed_from, self._rounds = self._limit, 0
                 self._limit = min(self._ceiling, self._limit * _PROBE_GAIN + 1)
+        elif self._rounds == 2:
+            # The first round of a probe still has the answers to what was sent before it.
+            if per_s < self._best_per_s * _WORTH_IT:
+                self._limit = self._probed_from
+            self._probed_from, self._best_per_s = None, 0.0

@@ -123,7 +123,7 @@ def measure(
 
 
 def _endpoint(urls: Sequence[str], at_once: int) -> Endpoint:
-    return Endpoint(urls[0], MODEL, at_once=at_once, logprobs=False)
+    return Endpoint(urls[0], MODEL, at_once=at_once, logprobs=False, more_urls=tuple(urls[1:]))
 
 
 async def _ask(endpoint: Endpoint, database: Database, asked: Sequence[Question[NameReply]]) -> list[Any]:
