@@ -1,4 +1,4 @@
-"""The simulated server takes the time that its rates say, and knows what an ideal client would have needed."""
+"""The simulated server takes the time that its rates say, and knows what an ideal client would have taken."""
 
 from __future__ import annotations
 
