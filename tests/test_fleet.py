@@ -19,12 +19,13 @@ from models.vectors import ServerEmbedder
 from prompts import Turn
 from store.answers import Answers, Call
 from store.database import Database
-from store.errors import ModelError, ModelMisconfigured, ModelUnavailable
+from store.errors import InputError, ModelError, ModelMisconfigured, ModelUnavailable
 from store.records import Usage
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tools.ask import Answered, Asker, Question
 from tools.caption import CaptionReply
 from tools.keep_answers import Keeper
+from ui.settings import load
 
 _PATIENCE_S = 120.0
 DOWN = Trouble(fail_first=10_000, fail_status=0)
@@ -215,6 +216,21 @@ async def test_tool_calls_and_vectors_go_to_the_server_that_answers(other: FakeS
     assert ServerEmbedder(endpoint).embed(["a"]).shape == (1, 64)
     called = await ToolCaller(endpoint).call("Plan.", [("user", "Show it.")], [], [])
     assert called.text == "Hello."
+
+
+def test_the_settings_take_one_address_or_several(tmp_path: Path) -> None:
+    (tmp_path / "xcluster.toml").write_text(
+        '[profiles.two.text]\nbase_url = ["http://a/v1", "http://b/v1"]\nmodel = "m"\nat_once = 5\n'
+        '[profiles.one.text]\nbase_url = "http://a/v1"\nmodel = "m"\n'
+    )
+    two = load(tmp_path, profile="two").chosen().text.endpoint()
+    assert [one.base_url for one in two.each] == ["http://a/v1", "http://b/v1"]
+    assert ChatModel(two).at_once == 10
+    one = load(tmp_path, profile="one").chosen().text.endpoint()
+    assert (one.base_url, one.more_urls) == ("http://a/v1", ())
+    (tmp_path / "xcluster.toml").write_text("[profiles.none.text]\nbase_url = []\n")
+    with pytest.raises(InputError, match=r"profiles\.none\.text\.base_url"):
+        load(tmp_path)
 
 
 # what is kept

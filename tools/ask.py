@@ -114,10 +114,11 @@ class Asker:
         self._pause = pause
         self._bill: Bill | None = None
         self._keeper = Keeper(answers)
-        # A few more than can be in flight: while their pictures are read and their answers stored, the model
-        # has the others.
-        self._places = chat.at_once + chat.at_once // 8
-        self._seats = asyncio.Semaphore(self._places)
+        # A few more than can be in flight, so that the next pictures are read meanwhile; and as many again
+        # whose answers are being stored, so that a slow disk does not keep the model waiting.
+        spare = chat.at_once // 8
+        self._seats = asyncio.Semaphore(chat.at_once + spare)
+        self._workers = chat.at_once + spare + 8 * spare
 
     def billing(self, bill: Bill) -> Self:
         """The same model and store, with what is asked through it put on `bill`."""
@@ -171,9 +172,11 @@ class Asker:
             for key, question in todo:
                 try:
                     async with self._seats:
-                        answer = await self._ask(stage, key, question, way)
+                        answer, call = await self._ask(stage, key, question, way)
                 except _CalledOff:
                     return
+                if call is not None:
+                    await self._keeper.keep(call)
                 if answer is not None:
                     results[key] = answer
                     on_answer()
@@ -181,7 +184,7 @@ class Asker:
         for _ in range(len(keys) - len(missing)):
             on_answer()
         # As many as can be at work, however long the list: a task for each question would be memory for each.
-        await asyncio.gather(*(work() for _ in range(min(self._places, len(missing)))))
+        await asyncio.gather(*(work() for _ in range(min(self._workers, len(missing)))))
         fatal = way.fatal + self._hopeless(stage, [results[key] for key in missing if key in results])
         if self._bill is not None:
             self._bill.add({key: result.usage for key, result in results.items()})
@@ -202,14 +205,17 @@ class Asker:
 
     async def _ask(
         self, stage: str, key: str, question: Question[ReplyT], way: _Way
-    ) -> Answered[ReplyT] | ModelError | None:
-        """The answer, durable; None after an error that would meet every question, which is in `way` then."""
+    ) -> tuple[Answered[ReplyT] | ModelError | None, Call | None]:
+        """The answer, and what is to be stored before it is told.
+
+        No answer after an error that would meet every question, which is in `way` then.
+        """
         await way.passed()
         try:
             messages = await self._messages(question)
         except InputError as error:
             # The file went or was damaged after the scan: that picture's trouble alone, and no call was made.
-            return ModelError(str(error))
+            return ModelError(str(error)), None
         model = self.chat.name
         try:
             reply = await self.chat.ask(messages, question.reply, max_tokens=question.max_tokens, gate=way)
@@ -217,11 +223,10 @@ class Asker:
             alone = isinstance(error, BadReply | ContextTooLong | Refused)
             if not alone:
                 way.fatal.append(error)
-            await self._keeper.keep(Call(stage, model, error.usage, str(error)[:500]))
-            return error if alone else None
+            return error if alone else None, Call(stage, model, error.usage, str(error)[:500])
         told = reply.value.model_dump(mode="json", by_alias=True)
-        await self._keeper.keep(Call(stage, model, reply.usage, "", key, told, reply.confidence))
-        return Answered(reply.value, reply.confidence, reply.usage)
+        call = Call(stage, model, reply.usage, "", key, told, reply.confidence)
+        return Answered(reply.value, reply.confidence, reply.usage), call
 
     async def _messages(self, question: Question[ReplyT]) -> list[Message]:
         image = ""
