@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from models.chat import ChatModel, Message, Reply
 from models.endpoint import Endpoint
+from models.fleet import Gate
 from models.llama_server import LlamaServer
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
@@ -31,11 +32,16 @@ class EmbeddedChat:
         self._chat: ChatModel | None = None
 
     async def ask(
-        self, messages: Sequence[Message], reply: type[ReplyT], *, max_tokens: int = 512
+        self,
+        messages: Sequence[Message],
+        reply: type[ReplyT],
+        *,
+        max_tokens: int = 512,
+        gate: Gate | None = None,
     ) -> Reply[ReplyT]:
         """Ask for a typed reply; see `ChatModel.ask`."""
         chat = await self._ready()
-        return await chat.ask(messages, reply, max_tokens=max_tokens)
+        return await chat.ask(messages, reply, max_tokens=max_tokens, gate=gate)
 
     async def _ready(self) -> ChatModel:
         async with self._lock:

@@ -12,9 +12,10 @@ import httpx2
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from models.chat import client_for, explain, usage_of
 from models.endpoint import Endpoint
-from store.errors import BadReply, ModelUnavailable
+from models.explain import explain, passing
+from models.langchain_client import client_for, usage_of
+from store.errors import BadReply, ModelError, ModelUnavailable
 from store.records import Usage
 
 
@@ -43,13 +44,13 @@ class Exchange(NamedTuple):
 
 
 class ToolCaller:
-    """One model of one server that takes tools."""
+    """One model that takes tools, of one server or of several."""
 
     def __init__(self, endpoint: Endpoint, *, http: httpx2.AsyncClient | None = None) -> None:
         """Make the client; nothing is sent yet. `http` replaces the network in tests."""
         self.endpoint = endpoint
         self.name = endpoint.model
-        self._client = client_for(endpoint, http)
+        self._clients = [(one, client_for(one, http)) for one in endpoint.each]
 
     async def call(
         self,
@@ -76,20 +77,7 @@ class ToolCaller:
                 AIMessage("", tool_calls=[{"name": call.name, "args": dict(call.arguments), "id": call.id}])
             )
             turns.append(ToolMessage(exchange.result, tool_call_id=call.id))
-        start = time.perf_counter()
-        try:
-            answer = await self._client.ainvoke(
-                turns,
-                tools=[{"type": "function", "function": dict(tool)} for tool in tools],
-                tool_choice="required",
-                temperature=0.0,
-                max_tokens=1_000,
-            )
-        except openai.OpenAIError as error:
-            raise explain(error, self.endpoint) from error
-        except (ValueError, TypeError, LookupError) as error:
-            raise ModelUnavailable(f"{self.endpoint.base_url} sent no chat completion ({error}).") from error
-        usage = usage_of(answer, time.perf_counter() - start)
+        answer, usage = await self._ask(turns, tools)
         if not answer.tool_calls and (wrong := _what_is_wrong(answer)):
             bad = BadReply(f"{self.name} {wrong}. A larger model may help; the buttons do the same.")
             bad.usage = usage
@@ -98,6 +86,36 @@ class ToolCaller:
             ToolCall(c["id"] or f"call-{n}", c["name"], c["args"]) for n, c in enumerate(answer.tool_calls)
         )
         return Called(answer.text, calls, usage)
+
+    async def _ask(
+        self, turns: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]
+    ) -> tuple[AIMessage, Usage]:
+        """Ask the first server that answers. Raises the ModelError of the last."""
+        told: ModelError | None = None
+        for endpoint, client in self._clients:
+            start = time.perf_counter()
+            try:
+                answer = await client.ainvoke(
+                    turns,
+                    tools=[{"type": "function", "function": dict(tool)} for tool in tools],
+                    tool_choice="required",
+                    temperature=0.0,
+                    max_tokens=1_000,
+                )
+            except openai.OpenAIError as error:
+                told = explain(error, endpoint)
+                told.__cause__ = error
+                if not passing(error):
+                    break
+            except (ValueError, TypeError, LookupError) as error:
+                told = ModelUnavailable(f"{endpoint.base_url} sent no chat completion ({error}).")
+                told.__cause__ = error
+            else:
+                # Kept for the next call: what is down now would cost its retries each time.
+                self._clients.sort(key=lambda one: one[0] is not endpoint)
+                return answer, usage_of(answer, time.perf_counter() - start)
+        assert told is not None
+        raise told
 
 
 def _what_is_wrong(answer: AIMessage) -> str:

@@ -26,6 +26,20 @@ class StoredAnswer(NamedTuple):
     """What it cost when it was asked; all 0 for an answer of a workspace older than this column."""
 
 
+class Call(NamedTuple):
+    """One call as it is booked, with its answer where that is kept."""
+
+    stage: str
+    model: str
+    usage: Usage
+    error: str = ""
+    """Why it gave no usable answer."""
+    key: str = ""
+    """Of the answer; empty where none is kept."""
+    reply: dict[str, Any] | None = None
+    confidence: float | None = None
+
+
 class StageUsage(NamedTuple):
     """What the calls of one stage have cost."""
 
@@ -80,14 +94,23 @@ class Answers:
 
     def add(self, key: str, stage: str, model: str, answer: StoredAnswer) -> None:
         """Store an answer with what it cost and book its call, in one transaction."""
-        cost = _usage(answer.usage)
-        with self._db.transaction() as connection:
-            connection.execute(_KEEP, (key, stage, model, json.dumps(answer.reply), answer.confidence, *cost))
-            connection.execute(_BOOK, (self.run_id, stage, model, *cost, ""))
+        self.add_many([Call(stage, model, answer.usage, "", key, answer.reply, answer.confidence)])
 
     def book(self, stage: str, model: str, usage: Usage, error: str = "") -> None:
         """Book a call whose answer is not kept; with `error` one that gave no usable answer."""
-        self._db.write(_BOOK, (self.run_id, stage, model, *_usage(usage), error))
+        self.add_many([Call(stage, model, usage, error)])
+
+    def add_many(self, calls: Sequence[Call]) -> None:
+        """Store answers with what they cost and book their calls, all in one transaction."""
+        kept = [
+            (call.key, call.stage, call.model, json.dumps(call.reply), call.confidence, *_usage(call.usage))
+            for call in calls
+            if call.key
+        ]
+        booked = [(self.run_id, c.stage, c.model, *_usage(c.usage), c.error) for c in calls]
+        with self._db.transaction() as connection:
+            connection.executemany(_KEEP, kept)
+            connection.executemany(_BOOK, booked)
 
     def usage(self, run_id: int | None = None) -> list[StageUsage]:
         """What each stage has cost, in all or in one run, in the order of first use."""

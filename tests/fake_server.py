@@ -44,6 +44,10 @@ class Trouble:
     """How many tries of each distinct request fail before one succeeds."""
     fail_status: int = 500
     """How they fail: an HTTP status, or 0 for a connection that is dropped."""
+    retry_after_s: float = 0.0
+    """What a 429 tells."""
+    at_most: int = 0
+    """With more in flight, a request gets a 429; 0 for no limit."""
     reply: str = ""
     """What is sent instead of the right JSON: `prose`, `cut`, `other` (JSON of another form), `empty`, `null`
     (a body without choices), `html` (a body that is no JSON), `surrogate`, `deep`."""
@@ -123,6 +127,11 @@ class FakeServer:
     def count(self, kind: str = "", *, since: int = 0) -> int:
         """How many requests have come."""
         return self.asked(kind, since=since).total()
+
+    def answered(self) -> Counter[str]:
+        """How often each request (by hash) was answered with a 200."""
+        with self._lock:
+            return Counter(e.hash for e in self.events if e.event == "end" and e.status == 200)
 
     # what the handler does --------------------------------------------------------------------------------
 
@@ -245,6 +254,8 @@ class _Handler(BaseHTTPRequestHandler):
             return trouble.fail_status, _error("made to fail", "made_to_fail")
         if body.get("model") != self._fake.model:
             return 404, _error(f"The model `{body.get('model')}` does not exist.", "model_not_found")
+        if trouble.at_most and self._fake.in_flight > trouble.at_most:
+            return 429, _error("too many requests", "rate_limit_exceeded")
         time.sleep(trouble.delay_s)
         if self.path == "/v1/embeddings":
             return 200, _embeddings(body)
@@ -315,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/html" if isinstance(reply, str) else "application/json")
         self.send_header("Content-Length", str(len(data)))
         if status == 429:
-            self.send_header("Retry-After", "0")
+            self.send_header("Retry-After", f"{self._fake.trouble.retry_after_s:g}")
         self.end_headers()
         self.wfile.write(data)
 

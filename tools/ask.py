@@ -8,16 +8,19 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from models.chat import Message, Reply
+from models.fleet import Gate
 from prompts import Turn
-from store.answers import Answers, StoredAnswer, answer_key
+from store.answers import Answers, Call, answer_key
 from store.errors import BadReply, ContextTooLong, InputError, ModelError, Refused, SpendCapReached
 from store.records import Usage
 from tools.bill import Bill
+from tools.keep_answers import Keeper
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -36,17 +39,14 @@ class Chat(Protocol):
     """How many questions it may be asked side by side."""
 
     async def ask(
-        self, messages: Sequence[Message], reply: type[ReplyT], *, max_tokens: int = 512
+        self,
+        messages: Sequence[Message],
+        reply: type[ReplyT],
+        *,
+        max_tokens: int = 512,
+        gate: Gate | None = None,
     ) -> Reply[ReplyT]:
-        """Ask for a typed reply."""
-        ...
-
-
-class Gate(Protocol):
-    """What may hold questions back; `graphs.pause.Pause` is it."""
-
-    async def passed(self) -> None:
-        """Return when the next question may be sent."""
+        """Ask for a typed reply; it passes `gate` just before it is sent."""
         ...
 
 
@@ -78,6 +78,28 @@ class Cap(Protocol):
         ...
 
 
+class _CalledOff(Exception):
+    """An error that would meet every question has come."""
+
+
+class _Way:
+    """The gate of the questions of one list: the run's pause, and shut for good after a fatal error."""
+
+    def __init__(self, pause: Gate | None) -> None:
+        self.fatal: list[ModelError | SpendCapReached] = []
+        self._pause = pause
+
+    @property
+    def paused(self) -> bool:
+        return bool(self.fatal) or (self._pause is not None and self._pause.paused)
+
+    async def passed(self) -> None:
+        if self._pause is not None and not self.fatal:
+            await self._pause.passed()
+        if self.fatal:
+            raise _CalledOff
+
+
 class Asker:
     """A model together with the store of its answers."""
 
@@ -92,8 +114,8 @@ class Asker:
     ) -> None:
         """Ask `chat`; `load_image` turns an image id into a data URI (vision only).
 
-        Each question waits for `pause` before it is sent, and must have room under `cap`; what is answered
-        from the store need not.
+        Each question waits for `pause` (`graphs.pause.Pause` is one) before it is sent, and must have room under
+        `cap`; what is answered from the store need not.
         """
         self.chat = chat
         self._answers = answers
@@ -101,7 +123,12 @@ class Asker:
         self._pause = pause
         self._cap = cap
         self._bill: Bill | None = None
-        self._seats = asyncio.Semaphore(chat.at_once)
+        self._keeper = Keeper(answers)
+        # A few more than can be in flight, so that the next pictures are read meanwhile; and as many again
+        # whose answers are being stored, so that a slow disk does not keep the model waiting.
+        spare = chat.at_once // 8
+        self._seats = asyncio.Semaphore(chat.at_once + spare)
+        self._workers = chat.at_once + spare + 8 * spare
 
     def billing(self, bill: Bill) -> Self:
         """The same model and store, with what is asked through it put on `bill`."""
@@ -148,32 +175,43 @@ class Asker:
             value = first_with[key].reply.model_validate(stored.reply)
             results[key] = Answered(value, stored.confidence, stored.usage)
 
-        fatal: list[ModelError | SpendCapReached] = []
-        free = nullcontext[Callable[[Any], Any]](lambda answer: answer)
+        way = _Way(self._pause)
+        todo = iter(missing.items())
 
-        async def one(key: str, question: Question[ReplyT]) -> None:
-            async with self._seats:
-                if self._pause is not None:
-                    await self._pause.passed()
-                if fatal:
-                    return
+        async def work() -> None:
+            for key, question in todo:
                 try:
-                    async with self._cap.room(question) if self._cap is not None else free as paid:
-                        results[key] = paid(await self._ask(stage, key, question))
-                except (ModelError, SpendCapReached) as error:
-                    fatal.append(error)
+                    async with self._room(question) as paid:
+                        async with self._seats:
+                            answer, call = await self._ask(stage, key, question, way)
+                        # Within its room: a cap is reached only when all that was paid for is stored.
+                        if call is not None:
+                            await self._keeper.keep(call)
+                        if answer is not None:
+                            results[key] = paid(answer)
+                except _CalledOff:
                     return
-            on_answer()
+                except SpendCapReached as error:
+                    way.fatal.append(error)
+                    return
+                if answer is not None:
+                    on_answer()
 
         for _ in range(len(keys) - len(missing)):
             on_answer()
-        await asyncio.gather(*(one(key, question) for key, question in missing.items()))
-        fatal += self._hopeless(stage, [results[key] for key in missing if key in results])
+        # As many as can be at work, however long the list: a task for each question would be memory for each.
+        await asyncio.gather(*(work() for _ in range(min(self._workers, len(missing)))))
+        fatal = [*way.fatal, *self._hopeless(stage, [results[key] for key in missing if key in results])]
         if self._bill is not None:
             self._bill.add({key: result.usage for key, result in results.items()})
         if fatal:
             raise fatal[0]
         return [results[key] for key in keys]
+
+    def _room(self, question: Question[Any]) -> AbstractAsyncContextManager[Callable[[Any], Any]]:
+        if self._cap is None:
+            return nullcontext(lambda answer: answer)
+        return self._cap.room(question)
 
     def _hopeless(self, stage: str, asked: Sequence[Answered[ReplyT] | ModelError]) -> list[ModelError]:
         """The refusals when there is nothing else, now and before: then the questions are not to blame."""
@@ -184,32 +222,44 @@ class Asker:
 
     def _key(self, question: Question[ReplyT]) -> str:
         prompt = json.dumps([list(turn) for turn in question.turns], ensure_ascii=False)
-        schema = json.dumps(question.reply.model_json_schema(), sort_keys=True)
-        return answer_key(self.chat.name, question.image_id, prompt, schema)
+        return answer_key(self.chat.name, question.image_id, prompt, _schema(question.reply))
 
-    async def _ask(self, stage: str, key: str, question: Question[ReplyT]) -> Answered[ReplyT] | ModelError:
+    async def _ask(
+        self, stage: str, key: str, question: Question[ReplyT], way: _Way
+    ) -> tuple[Answered[ReplyT] | ModelError | None, Call | None]:
+        """The answer, and what is to be stored before it is told.
+
+        No answer after an error that would meet every question, which is in `way` then.
+        """
+        await way.passed()
         try:
-            messages = await asyncio.to_thread(self._messages, question)
+            messages = await self._messages(question)
         except InputError as error:
             # The file went or was damaged after the scan: that picture's trouble alone, and no call was made.
-            return ModelError(str(error))
+            return ModelError(str(error)), None
+        model = self.chat.name
         try:
-            reply = await self.chat.ask(messages, question.reply, max_tokens=question.max_tokens)
+            reply = await self.chat.ask(messages, question.reply, max_tokens=question.max_tokens, gate=way)
         except ModelError as error:
-            self._answers.book(stage, self.chat.name, error.usage, str(error)[:500])
-            if isinstance(error, BadReply | ContextTooLong | Refused):
-                return error
-            raise
+            alone = isinstance(error, BadReply | ContextTooLong | Refused)
+            if not alone:
+                way.fatal.append(error)
+            return error if alone else None, Call(stage, model, error.usage, str(error)[:500])
         told = reply.value.model_dump(mode="json", by_alias=True)
-        stored = StoredAnswer(told, reply.confidence, reply.usage)
-        self._answers.add(key, stage, self.chat.name, stored)
-        return Answered(reply.value, reply.confidence, reply.usage)
+        call = Call(stage, model, reply.usage, "", key, told, reply.confidence)
+        return Answered(reply.value, reply.confidence, reply.usage), call
 
-    def _messages(self, question: Question[ReplyT]) -> list[Message]:
+    async def _messages(self, question: Question[ReplyT]) -> list[Message]:
         image = ""
         if question.image_id and self._load_image is not None:
-            image = self._load_image(question.image_id)
+            image = await asyncio.to_thread(self._load_image, question.image_id)
         return [
             Message(t.role, t.text, image if t.after is not None else "", t.after or "")
             for t in question.turns
         ]
+
+
+@lru_cache(maxsize=64)
+def _schema(reply: type[BaseModel]) -> str:
+    """A list of questions has one schema, and making it takes as long as half a call."""
+    return json.dumps(reply.model_json_schema(), sort_keys=True)

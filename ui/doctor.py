@@ -123,11 +123,17 @@ def _vision(role: Role, cache: Path) -> Iterator[Finding]:
 
 def _server(name: str, role: Role) -> Iterator[Finding]:
     try:
-        told = asyncio.run(probe(role.endpoint(), image=name == "vision", embedding=name == "embedding"))
+        endpoints = role.endpoint().each
     except XclusterError as error:
         yield Finding("bad", f"{name}: {error}")
-    else:
-        yield Finding("ok", f"{name}: {role.model} at {role.base_url} {told}")
+        return
+    for endpoint in endpoints:
+        try:
+            told = asyncio.run(probe(endpoint, image=name == "vision", embedding=name == "embedding"))
+        except XclusterError as error:
+            yield Finding("bad", f"{name}: {error}")
+        else:
+            yield Finding("ok", f"{name}: {role.model} at {endpoint.base_url} {told}")
 
 
 def _workspace(folder: Path) -> Iterator[Finding]:

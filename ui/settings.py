@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -23,8 +23,8 @@ class Role(BaseModel):
     """Who takes one role. With neither `base_url` nor `gguf`, the embedded model does."""
 
     model_config = ConfigDict(extra="forbid")
-    base_url: str = ""
-    """An OpenAI-compatible server, up to and with `/v1`."""
+    base_url: str | Annotated[tuple[str, ...], Field(min_length=1)] = ""
+    """An OpenAI-compatible server, up to and with `/v1`, or several that serve the same model."""
     model: str = ""
     api_key_env: str = ""
     """Name of the environment variable that holds the key."""
@@ -33,7 +33,7 @@ class Role(BaseModel):
     mmproj: Path | None = None
     """The projector file of a vision model that is served from `gguf`."""
     at_once: int = Field(default=16, ge=1)
-    """Calls in flight."""
+    """Calls in flight at each server, at most."""
     timeout_s: float = Field(default=120.0, gt=0)
     retries: int = Field(default=4, ge=0)
     logprobs: bool = True
@@ -46,15 +46,23 @@ class Role(BaseModel):
     price_out: float = Field(default=0.0, ge=0)
     """Money per million tokens of the replies."""
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of its servers; none for an embedded model."""
+        if isinstance(self.base_url, str):
+            return (self.base_url,) if self.base_url else ()
+        return tuple(dict.fromkeys(self.base_url))
+
     def endpoint(self) -> Endpoint:
-        """The server of this role. Raises InputError when its key is not in the environment."""
+        """The servers of this role. Raises InputError when its key is not in the environment."""
         key = os.environ.get(self.api_key_env, "") if self.api_key_env else "none"
         if not key:
             raise InputError(
-                f"The key for {self.base_url} is read from ${self.api_key_env}, which is not set."
+                f"The key for {', '.join(self.addresses)} is read from ${self.api_key_env}, which is not set."
             )
         return Endpoint(
-            base_url=self.base_url,
+            base_url=self.addresses[0] if self.addresses else "",
+            more_urls=self.addresses[1:],
             model=self.model,
             api_key=key,
             at_once=self.at_once,

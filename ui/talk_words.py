@@ -68,7 +68,8 @@ def planned_by(settings: Settings) -> str:
     """Which model plans, one line for a person."""
     role = settings.chosen().text
     if role.base_url:
-        return f"Planned by {role.model} at {urlsplit(role.base_url).netloc}."
+        hosts = " or ".join(urlsplit(address).netloc for address in role.addresses)
+        return f"Planned by {role.model} at {hosts}."
     return f"Planned by the model in {role.gguf.name}." if role.gguf else "Planned by the built-in model."
 
 

@@ -54,7 +54,8 @@ def promises(engine: Engine) -> list[str]:
     """What a person wants to know before the first run, true of the models that are set."""
     profile = engine.settings.chosen()
     told = ["The pictures stay where they are; what is learned of them is kept in the workspace."]
-    addresses = [role.base_url for role in (profile.vision, profile.text, profile.embedding) if role.base_url]
+    roles = (profile.vision, profile.text, profile.embedding)
+    addresses = [address for role in roles for address in role.addresses]
     away = [address for address in addresses if HOST not in address and "localhost" not in address]
     if away:
         told.append(f"Pictures and captions are sent to {', '.join(dict.fromkeys(away))}.")
