@@ -238,7 +238,7 @@ def test_a_question_and_the_next_one_are_answered_with_the_catalogue_s_numbers(
         expect(said).to_have_count(4)
         expect(said.last.get_by_text(re.compile("It has .* parts: .*'mammal'"))).to_be_visible()
         app.settle()
-        said.last.get_by_role("button", name="animal").first.click()
+        said.last.get_by_role("link", name="animal").first.click()
         app.page.wait_for_url(re.compile("/explore.*cluster=subject%2Fanimal"))
         expect(app.cells).to_have_count(animals)
 
