@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,29 +40,18 @@ def test_from_a_folder_of_pictures_to_its_criteria(
         expect(browser_page.get_by_text("8 images · all captioned")).to_be_visible()
         app = App(browser_page)
         app.settle()
-        browser_page.get_by_role("button", name="Review the criteria").click()
+        browser_page.get_by_role("link", name="Review the criteria").click()
         expect(browser_page).to_have_url(re.compile("/criteria"))
         expect(browser_page.get_by_text("The run waits for your word")).to_be_visible()
-        go_on_with(app)
+        app.settle()
+        browser_page.get_by_role("button", name=re.compile("go on")).first.click()
+        expect(browser_page.get_by_text("The run waits for your word")).to_be_hidden()
         browser_page.get_by_role("link", name="Overview").click()
         expect(browser_page.get_by_role("heading", name="Subject")).to_be_visible()
         expect(browser_page.get_by_text("Look for new pictures")).to_be_visible()
     assert [url for url in elsewhere if not url.startswith((address, "data:", "blob:"))] == []
     with Workspace(tmp_path / "photos.xcluster") as workspace:
         assert workspace.journal.runs()[0].status == "finished"
-
-
-def go_on_with(app: App) -> None:
-    """Let the run go on. A click on a page that is being drawn anew is lost: click again, as one does."""
-    waits = app.page.get_by_text("The run waits for your word")
-    for _ in range(4):
-        app.settle()
-        if not waits.is_visible():
-            return
-        app.page.get_by_role("button", name=re.compile("go on")).first.click()
-        with suppress(AssertionError):
-            expect(waits).to_be_hidden(timeout=15_000)
-    expect(waits).to_be_hidden()
 
 
 def test_ending_the_app_in_mid_run_loses_nothing(

@@ -36,10 +36,19 @@ def restarted(engine: Engine) -> Engine:
 
 
 def _script() -> None:
+    import streamlit as st
+
     from tests.test_app_chat import HERE
+    from ui.web import navigation
     from ui.web.page_chat import page
 
-    page(HERE["now"])
+    pages: dict[navigation.Place, st.Page] = {
+        "chat": st.Page(lambda: page(HERE["now"]), title="Chat", url_path="chat"),
+        "explore": st.Page(lambda: None, title="Explore", url_path="explore"),
+        "criteria": st.Page(lambda: None, title="Criteria", url_path="criteria"),
+    }
+    navigation.register(pages)
+    st.navigation(list(pages.values())).run()
 
 
 def opened(**query: str) -> AppTest:
@@ -117,7 +126,7 @@ def test_an_empty_chat_gives_examples_of_the_collection_that_can_be_pressed(engi
 def test_an_answer_shows_its_sentences_their_evidence_and_what_was_found(engine: Engine) -> None:
     app = answered(opened(), "What is in 'Outdoors'?")
     assert "'Outdoors' holds 10 of 20 images (50 %)." in shown(app)
-    assert "Outdoors" in labels(app)
+    assert "Outdoors" in {link.proto.label for link in app.get("page_link")}
     assert app.expander[0].label.replace("\\", "") == "Show cluster 'Outdoors'"
     assert "without evidence" not in shown(app)
     # Another browser, another process: what was said is in the workspace.

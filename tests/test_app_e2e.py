@@ -65,6 +65,18 @@ def workspace(made: Path, tmp_path: Path, server: FakeServer) -> Iterator[Path]:
     server.trouble.delay_s = 0.0
 
 
+@pytest.fixture(scope="module")
+def served(
+    made: Path, tmp_path_factory: pytest.TempPathFactory, server: FakeServer
+) -> Iterator[tuple[Path, str]]:
+    """A copy and its address, served once for the tests that change no grouping: a start takes seconds."""
+    folder = tmp_path_factory.mktemp("served") / made.name
+    shutil.copytree(made, folder)
+    (folder / "xcluster.toml").write_text(settings_of(server), encoding="utf-8")
+    with web_server(folder) as address:
+        yield folder, address
+
+
 @pytest.fixture
 def app(browser_page: Page) -> Iterator[App]:
     """A person who never sees a traceback."""
@@ -225,22 +237,22 @@ def test_a_cluster_is_explored_by_keyboard_and_split_and_put_back(app: App, work
 
 
 def test_a_question_and_the_next_one_are_answered_with_the_catalogue_s_numbers(
-    app: App, workspace: Path
+    app: App, served: tuple[Path, str]
 ) -> None:
+    workspace, app.address = served
     animals = count_of(workspace, "subject", "animal")
-    with web_server(workspace) as app.address:
-        app.at("/chat")
-        app.say("How many animals are there?")
-        app.sees(re.compile(rf"'animal' holds {animals} of {PHOTOS} images"))
-        app.picture("ask1")
-        app.say("what does it consist of?")
-        said = app.page.get_by_test_id("stChatMessage")
-        expect(said).to_have_count(4)
-        expect(said.last.get_by_text(re.compile("It has .* parts: .*'mammal'"))).to_be_visible()
-        app.settle()
-        said.last.get_by_role("button", name="animal").first.click()
-        app.page.wait_for_url(re.compile("/explore.*cluster=subject%2Fanimal"))
-        expect(app.cells).to_have_count(animals)
+    app.at("/chat")
+    app.say("How many animals are there?")
+    app.sees(re.compile(rf"'animal' holds {animals} of {PHOTOS} images"))
+    app.picture("ask1")
+    app.say("what does it consist of?")
+    said = app.page.get_by_test_id("stChatMessage")
+    expect(said).to_have_count(4)
+    expect(said.last.get_by_text(re.compile("It has .* parts: .*'mammal'"))).to_be_visible()
+    app.settle()
+    said.last.get_by_role("link", name="animal").first.click()
+    app.page.wait_for_url(re.compile("/explore.*cluster=subject%2Fanimal"))
+    expect(app.cells).to_have_count(animals)
 
 
 def test_a_request_that_destroys_waits_for_a_word_even_over_a_restart(app: App, workspace: Path) -> None:
@@ -262,24 +274,24 @@ def test_a_request_that_destroys_waits_for_a_word_even_over_a_restart(app: App, 
         assert opened.grouping.criterion("subject").guidance == ""
 
 
-def test_an_address_leads_straight_to_its_image(app: App, workspace: Path) -> None:
+def test_an_address_leads_straight_to_its_image(app: App, served: tuple[Path, str]) -> None:
+    workspace, app.address = served
     with Workspace(workspace) as opened:
         placed = opened.browse.page("subject", opened.browse.leaves_of("subject/animal"), limit=1)
-    with web_server(workspace) as app.address:
-        app.at(f"/explore?criterion=subject&cluster=subject%2Fanimal&image={placed[0].image_id}")
-        expect(app.page.get_by_role("dialog").get_by_text("animal ›")).to_be_visible()
-        app.page.keyboard.press("Escape")
-        expect(app.page.get_by_role("dialog")).to_have_count(0)
-        expect(app.row("animal")).to_have_attribute("aria-selected", "true")
-        for address, said in (
-            ("/explore?criterion=nowhere", "'nowhere' is not among the accepted criteria"),
-            ("/explore?criterion=subject&cluster=subject%2Fnowhere", "The cluster of this address is gone"),
-            ("/explore?criterion=subject&image=nowhere", "There is no such image"),
-            ("/chat?conversation=nowhere", "The conversation of this address is gone"),
-            ("/criteria?criterion=nowhere", "Accepted · 6"),
-        ):
-            app.at(address)
-            app.sees(re.compile(re.escape(said)))
+    app.at(f"/explore?criterion=subject&cluster=subject%2Fanimal&image={placed[0].image_id}")
+    expect(app.page.get_by_role("dialog").get_by_text("animal ›")).to_be_visible()
+    app.page.keyboard.press("Escape")
+    expect(app.page.get_by_role("dialog")).to_have_count(0)
+    expect(app.row("animal")).to_have_attribute("aria-selected", "true")
+    for address, said in (
+        ("/explore?criterion=nowhere", "'nowhere' is not among the accepted criteria"),
+        ("/explore?criterion=subject&cluster=subject%2Fnowhere", "The cluster of this address is gone"),
+        ("/explore?criterion=subject&image=nowhere", "There is no such image"),
+        ("/chat?conversation=nowhere", "The conversation of this address is gone"),
+        ("/criteria?criterion=nowhere", "Accepted · 6"),
+    ):
+        app.at(address)
+        app.sees(re.compile(re.escape(said)))
 
 
 def bodies(address: str, path: str) -> list[str]:
@@ -295,25 +307,25 @@ def bodies(address: str, path: str) -> list[str]:
     return told
 
 
-def test_nothing_of_the_disk_is_served(app: App, workspace: Path) -> None:
+def test_nothing_of_the_disk_is_served(app: App, served: tuple[Path, str]) -> None:
+    workspace, app.address = served
     asked: list[str] = []
     app.page.on("request", lambda request: asked.append(request.url))
     secret = workspace / "xcluster.toml"
     text = secret.read_text(encoding="utf-8")
-    with web_server(workspace) as app.address:
-        app.at("/explore?criterion=subject")
-        expect(app.cells.first).to_be_visible()
-        expect(app.cells.first.locator("img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
-        for path in (
-            secret,
-            f"/app/static/{secret}",
-            "/app/static/../page_explore.py",
-            f"/static/..{secret}",
-            f"/static/%2e%2e/%2e%2e{secret}",
-            f"/media/{secret}",
-            f"/component/xcluster.image_grid/..{secret}",
-        ):
-            for body in bodies(app.address, str(path)):
-                assert text not in body
-                assert "def page" not in body
-        assert not [url for url in asked if not url.startswith((app.address, "data:", "blob:"))]
+    app.at("/explore?criterion=subject")
+    expect(app.cells.first).to_be_visible()
+    expect(app.cells.first.locator("img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
+    for path in (
+        secret,
+        f"/app/static/{secret}",
+        "/app/static/../page_explore.py",
+        f"/static/..{secret}",
+        f"/static/%2e%2e/%2e%2e{secret}",
+        f"/media/{secret}",
+        f"/component/xcluster.image_grid/..{secret}",
+    ):
+        for body in bodies(app.address, str(path)):
+            assert text not in body
+            assert "def page" not in body
+    assert not [url for url in asked if not url.startswith((app.address, "data:", "blob:"))]

@@ -85,7 +85,8 @@ def test_an_empty_workspace_asks_for_a_folder_and_starts_on_it(app: AppTest, fol
     assert "The run waits for you" in shown(app)
     assert "4 images · all captioned" in shown(app)
     assert "4 of 4" in shown(app)
-    assert {button.label for button in app.button} == {"Review the criteria", "Stop"}
+    assert {button.label for button in app.button} == {"Stop"}
+    assert "Review the criteria" in {link.proto.label for link in app.get("page_link")}
     job.answer(Review())
     assert job.wait(_PATIENCE_S), job.error
     app.run()

@@ -39,13 +39,10 @@ def _script() -> None:
         asked = show_outcome(*HERE["now"], "o")
         st.text(f"asked: {asked!r}")
 
-    def at(name: navigation.Place) -> None:
-        st.text(f"{name}: {dict(st.query_params)}")
-
     pages: dict[navigation.Place, st.Page] = {
         "chat": st.Page(shown, title="Chat", url_path="chat"),
-        "explore": st.Page(lambda: at("explore"), title="Explore", url_path="explore"),
-        "criteria": st.Page(lambda: at("criteria"), title="Criteria", url_path="criteria"),
+        "explore": st.Page(lambda: None, title="Explore", url_path="explore"),
+        "criteria": st.Page(lambda: None, title="Criteria", url_path="criteria"),
     }
     navigation.register(pages)
     st.navigation(list(pages.values())).run()
@@ -78,20 +75,20 @@ def test_a_fact_is_text_whatever_it_says(engine: Engine) -> None:
     [
         (
             Evidence(kind="cluster", id="c1", label="beach", criterion_id="place"),
-            "explore: {'criterion': 'place', 'cluster': 'c1'}",
+            ("explore", "criterion=place&cluster=c1"),
         ),
-        (Evidence(kind="criterion", id="mood", label="Mood"), "criteria: {'criterion': 'mood'}"),
+        (Evidence(kind="criterion", id="mood", label="Mood"), ("criteria", "criterion=mood")),
     ],
 )
-def test_evidence_opens_where_it_is_shown(engine: Engine, piece: Evidence, opened: str) -> None:
-    app = show(engine, fact("One.", piece))
-    app.button(key="o-fact0-0").click().run()
-    assert texts(app) == [opened]
+def test_evidence_opens_where_it_is_shown(engine: Engine, piece: Evidence, opened: tuple[str, str]) -> None:
+    (link,) = show(engine, fact("One.", piece)).get("page_link")
+    assert (link.proto.page, link.proto.query_string) == opened
+    assert link.proto.label == piece.label
 
 
 def test_more_evidence_than_fits_can_be_reached_all_the_same(engine: Engine) -> None:
     pieces = [Evidence(kind="criterion", id="mood", label=f"Mood {n}") for n in range(11)]
-    labels = [b.label for b in show(engine, fact("Many.", *pieces)).button]
+    labels = [link.proto.label for link in show(engine, fact("Many.", *pieces)).get("page_link")]
     assert labels == [f"Mood {n}" for n in range(11)]
 
 

@@ -13,19 +13,20 @@ _PAGES = "xcluster pages"
 
 
 def register(pages: Mapping[Place, st.Page]) -> None:
-    """Make the pages of this view known to `link` and `go`."""
+    """Make the pages of this view known to `link`."""
     st.session_state[_PAGES] = pages
 
 
-def link(place: Place, label: str, *, icon: str | None = None, **query: str) -> None:
-    """Draw a link to a page, which opens without loading the app anew; nothing where there is none."""
+def link(
+    place: Place, label: str, *, icon: str | None = None, about: str | None = None, **query: str
+) -> None:
+    """Draw a link to a page, which opens without loading the app anew; nothing where there is none.
+
+    `about` is shown where the mouse rests. Pages are changed by links alone, never by `st.switch_page`: the
+    browser would go on asking for the old page's timed redraws until the new page has come. One that arrives
+    then makes Streamlit forget the callbacks of all buttons of the new page, and the next click is lost. For
+    a link, the browser ends the redraws before it asks for the page.
+    """
     page = st.session_state.get(_PAGES, {}).get(place)
     if page is not None:
-        st.page_link(page, label=label, icon=icon, query_params=query)
-
-
-def go(place: Place, **query: str) -> None:
-    """Open a page; nothing below the call is drawn. Does nothing where there is no such page."""
-    page = st.session_state.get(_PAGES, {}).get(place)
-    if page is not None:
-        st.switch_page(page, query_params=query)
+        st.page_link(page, label=label, icon=icon, help=about, query_params=query)

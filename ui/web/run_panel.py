@@ -33,10 +33,10 @@ def panel(engine: Engine) -> None:
     """Where the run stands, with its buttons; what became of the last one; nothing before the first."""
     job, other = engine.run, engine.run_elsewhere()
     if job is not None and job.state == "review":
-        # Nothing moves, and no other page can be opened from inside a fragment.
+        # Nothing moves: no redraw meets the person's click.
         _live(engine, job)
     elif job is not None and job.active:
-        st.fragment(run_every=_WATCHED_EVERY_S)(_live)(engine, job)
+        st.fragment(run_every=_WATCHED_EVERY_S)(_moving)(engine, job, _mark(engine))
     elif other is not None:
         st.fragment(run_every=_WATCHED_EVERY_S)(_elsewhere)(engine, other)
     elif job is not None and job.state == "failed":
@@ -78,6 +78,14 @@ def _line(job: RunJob) -> str:
     return words or now_doing(job.progress.values()) or "Starting"
 
 
+def _moving(engine: Engine, job: RunJob, drawn: tuple[object, ...]) -> None:
+    # What looks different is drawn with the whole page: a button that came and went again with the redraw
+    # would take a click with it.
+    if _mark(engine) != drawn:
+        st.rerun()
+    _live(engine, job)
+
+
 def _live(engine: Engine, job: RunJob) -> None:
     with st.container(border=True):
         text, buttons = st.columns([3, 2], vertical_alignment="center")
@@ -89,8 +97,8 @@ def _live(engine: Engine, job: RunJob) -> None:
                 f"{len(job.proposed)} criteria were found. Say by which of them the pictures are to be "
                 "grouped; the run goes on as soon as you do."
             )
-            if st.button("Review the criteria", type="primary"):
-                navigation.go("criteria")
+            with st.container(key="review-link"):
+                navigation.link("criteria", "Review the criteria", icon=":material/rule:")
         _stages(list(job.progress.values()), moving=job.state == "running")
         _cost(engine, job.id)
         if job.events:

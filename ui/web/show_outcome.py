@@ -63,13 +63,13 @@ def _chip(engine: Engine, piece: Evidence, key: str) -> None:
     label, icon = plain(shortened(piece.label, _LABEL_CHARS)), f":material/{_ICONS[piece.kind]}:"
     if piece.kind == "file":
         _file(engine, Path(piece.id), label, icon, key)
+    elif piece.kind == "cluster":
+        about = {"criterion": piece.criterion_id, "cluster": piece.id}
+        navigation.link("explore", label, icon=icon, about=plain(piece.label), **about)
+    elif piece.kind == "criterion":
+        navigation.link("criteria", label, icon=icon, about=plain(piece.label), criterion=piece.id)
     elif st.button(label, key=key, icon=icon, type="tertiary", help=plain(piece.label)):
-        if piece.kind == "image":
-            show_image_dialog(engine, piece.id)
-        elif piece.kind == "cluster":
-            navigation.go("explore", criterion=piece.criterion_id, cluster=piece.id)
-        else:
-            navigation.go("criteria", criterion=piece.id)
+        show_image_dialog(engine, piece.id)
 
 
 def _file(engine: Engine, path: Path, label: str, icon: str, key: str) -> None:
