@@ -203,8 +203,12 @@ async def test_nothing_passes_while_it_is_paused_and_everything_after() -> None:
 def at_rest(server: FakeServer) -> bool:
     """Nothing is in flight, and nothing that had passed the pause before it began is on its way."""
     before = server.count()
-    time.sleep(0.2)
-    return server.in_flight == 0 and server.count() == before
+    for _ in range(10):
+        # On a busy machine a question may be a while between the gate and the server.
+        time.sleep(0.1)
+        if server.in_flight or server.count() != before:
+            return False
+    return True
 
 
 def pausing(pauses: list[Pause], at: str) -> Callable[[Progress], None]:

@@ -114,8 +114,8 @@ class Asker:
     ) -> None:
         """Ask `chat`; `load_image` turns an image id into a data URI (vision only).
 
-        Each question waits for `pause` (`graphs.pause.Pause` is one) before it is sent, and must have room under
-        `cap`; what is answered from the store need not.
+        Each question waits for `pause` (`graphs.pause.Pause` is one) before it is sent, and must have room
+        under `cap`; what is answered from the store need not.
         """
         self.chat = chat
         self._answers = answers
