@@ -72,8 +72,8 @@ def finds_itself(collection: chromadb.Collection, sample: int) -> bool:
         query_embeddings=asked, n_results=min(2 * _NEIGHBOURS, total), include=["distances"]
     )
     found = [np.asarray(row) for row in hits["distances"] or []]
-    fine = [bool(row.size) and (row[0] < _ITSELF or _is_crowd(row)) for row in found]
-    return bool(sum(fine) >= 0.9 * len(known))
+    fine = [bool(row.size and (row[0] < _ITSELF or _is_crowd(row))) for row in found]
+    return sum(fine) >= 0.9 * len(known)
 
 
 def _is_crowd(distances: NDArray[np.float64]) -> bool:

@@ -24,7 +24,7 @@ def link(
 
     `about` is shown where the mouse rests. Pages are changed by links alone, never by `st.switch_page`: the
     browser would go on asking for the old page's timed redraws until the new page has come. One that arrives
-    then makes Streamlit forget the callbacks of all buttons of the new page, and the next click is lost. For
+    then can make Streamlit forget the callbacks of the new page, so that the next click does nothing. For
     a link, the browser ends the redraws before it asks for the page.
     """
     page = st.session_state.get(_PAGES, {}).get(place)
