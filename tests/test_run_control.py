@@ -255,6 +255,16 @@ def test_a_paused_run_asks_nothing_tells_others_where_it_stands_and_goes_on(
         assert all(step.done == step.total for step in workspace.journal.live(run_id))
 
 
+async def rest(made: Context, server: FakeServer) -> None:
+    """Return when the run is paused, all that was sent is stored, and nothing more has come for a second."""
+    seen, still = 0, 0
+    while still < 100:
+        await asyncio.sleep(0.01)
+        count = server.count()
+        quiet = made.pause.paused and count == seen == stored_calls(made.workspace)
+        seen, still = count, still + 1 if quiet else 0
+
+
 def stored_calls(workspace: Workspace) -> int:
     return sum(row.calls for row in workspace.answers.usage())
 
@@ -276,8 +286,7 @@ def test_a_run_cancelled_in_a_pause_is_stopped_and_nothing_is_asked_twice(
         run = asyncio.create_task(
             organise(made, state, on_progress=pausing(pauses, "describe"), on_review=nobody)
         )
-        while not (made.pause.paused and stored_calls(made.workspace) == server.count()):
-            await asyncio.sleep(0.01)
+        await rest(made, server)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run

@@ -104,7 +104,7 @@ def test_a_server_that_ends_while_starting_is_explained_by_its_own_words(says: s
 
 
 def test_a_server_and_its_children_end_with_stop() -> None:
-    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     code = (
         f"import subprocess, sys; print('up', flush=True); subprocess.run([sys.executable, '-c', {child!r}])"
     )
