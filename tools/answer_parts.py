@@ -88,10 +88,10 @@ def read_parts(
     `on_bad` gets the name and the trouble of a file that is no whole part; it is passed over. A folder that
     is not there has no parts. Raises InputError where the place cannot be reached.
     """
+    place = open_place(folder)
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    place = open_place(folder)
     for path in parquet_files(place):
         name = path.rpartition("/")[2]
         try:

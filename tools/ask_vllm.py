@@ -23,6 +23,10 @@ _BATCH = 64
 _SIDE_BY_SIDE = 8
 _ERROR = "__inference_error__"
 """The column in which Ray Data puts what went wrong with a row."""
+_COLUMNS = [
+    *("path", "image_id", "generated_text", "num_input_tokens", "num_generated_tokens", "time_taken_llm"),
+    _ERROR,
+]
 
 
 class Engines(NamedTuple):
@@ -52,8 +56,13 @@ def ask_vllm(pictures: Any, question: ImageQuestion, engines: Engines) -> Any:
         # As it is: rows that failed pass by this function, and have the same columns.
         postprocess=lambda row: row,
     )
-    return processor(readable).map_batches(
-        answer_rows, batch_format="pandas", fn_args=(question, engines.model), zero_copy_batch=True
+    # The other columns are as large as the prompts.
+    return (
+        processor(readable)
+        .select_columns(_COLUMNS)
+        .map_batches(
+            answer_rows, batch_format="pandas", fn_args=(question, engines.model), zero_copy_batch=True
+        )
     )
 
 

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from graphs.context import Options
-from graphs.label import asked_together
+from models.vllm_command import IMAGE_SIDE
 from store.errors import InputError, MissingStep
 from store.records import Criterion
 from store.workspace import Workspace
@@ -23,7 +22,6 @@ from tools.image_question import ImageQuestion
 from tools.rules import with_rules
 from ui import settings
 from ui.look_commands import print_json
-from ui.work_commands import wish
 
 
 class Cluster(NamedTuple):
@@ -62,7 +60,7 @@ def describe(
     chosen = settings.load(workspace, profile=profile)
     about = _criteria(workspace, criteria, guidance)
     job = _distributor(chosen, cluster, images, out, column, rows_per_part, as_json)
-    groups = asked_together(about, one_at_a_time=chosen.one_at_a_time)
+    groups = [[criterion] for criterion in about] if chosen.one_at_a_time else [about]
     _tell([job(ImageQuestion(tuple(group))) for group in groups], out, as_json)
 
 
@@ -86,7 +84,7 @@ def _distributor(
             images,
             out,
             ask(question),
-            longest_side=Options().image_side,
+            longest_side=IMAGE_SIDE,
             column=column,
             rows_per_part=rows_per_part,
             progress=not as_json,
@@ -115,6 +113,9 @@ def _ask(chosen: settings.Settings, cluster: Cluster, question: ImageQuestion) -
 
 def _criteria(workspace: Path | None, named: Sequence[str], guidance: str) -> list[Criterion]:
     """As a run over this workspace would ask about them."""
+    # Loads graphs and models, of which a job about captions needs none.
+    from ui.work_commands import wish
+
     wishes = [wish(text, guidance=guidance, k=None) for text in named]
     made = [
         Criterion(criterion_id(w["name"]), w["name"], defined(w["name"], w["definition"]), guidance)
