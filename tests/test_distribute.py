@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -238,10 +237,10 @@ async def test_an_engine_is_asked_what_a_server_is_and_its_answer_has_the_same_k
     cost = {"num_input_tokens": 9, "num_generated_tokens": 4, "time_taken_llm": 0.5}
     texts = {"good": json.dumps(kept.reply), "cut": '{"capti', "failed": ""}
     made = [
-        {**row, **sent, **cost, "generated_text": text, "__inference_error__": "boom" * (name == "failed")}
+        {**row, **cost, "generated_text": text, "__inference_error__": "boom" * (name == "failed")}
         for name, text in texts.items()
     ]
-    good, cut, failed = answer_rows(pd.DataFrame(made), question, MODEL).to_pylist()
+    good, cut, failed = answer_rows(pa.Table.from_pylist(made), question, MODEL).to_pylist()
     assert (good["key"], json.loads(good["reply"]), good["error"]) == (key, kept.reply, "")
     assert (cut["key"], failed["key"], failed["error"]) == ("", "", "boom")
     assert "no valid" in cut["error"]

@@ -264,7 +264,7 @@ class Asker:
         return messages_of(question, image)
 
 
-def question_key(model: str, question: Question[Any]) -> str:
+def question_key(model: str, question: Question[ReplyT]) -> str:
     """The key of this model's answer to the question: whoever asks it, wherever, finds the same."""
     prompt = json.dumps([list(turn) for turn in question.turns], ensure_ascii=False)
     return answer_key(model, question.image_id, prompt, _schema(question.reply))

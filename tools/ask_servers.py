@@ -15,6 +15,7 @@ from models.chat import ChatModel
 from models.endpoint import Endpoint
 from store.answers import Call, StoredAnswer
 from store.errors import ModelError
+from store.records import Usage
 from tools.answer_parts import AnswerRow, as_table, row_of
 from tools.ask import Asker, question_key
 from tools.image_question import ImageQuestion
@@ -63,14 +64,20 @@ class AskingActor:
     async def __call__(self, table: Any) -> Any:
         """A table of pictures to one of answer rows, of the same order and length.
 
-        Raises the ModelError that would meet every question, which ends the job.
+        An error that would meet every question ends the job: it is raised inside the one that Ray Data takes
+        for the user's, so that Ray does not ask for a bug report.
         """
+        from ray.exceptions import UserCodeException
+
         rows = table.to_pylist()
         pictures = {row["image_id"]: row["picture"] for row in rows if row["picture"]}
         kept = _Collected(self._answered)
         asker = Asker(self._chat, kept, load_image=pictures.__getitem__)
         questions = self._question.about(list(pictures))
-        told = await asker.ask_many(self._question.stage, questions)
+        try:
+            told = await asker.ask_many(self._question.stage, questions)
+        except ModelError as error:
+            raise UserCodeException(error) from error
         self._answered |= bool(kept.calls)
         calls: dict[str, Call] = {}
         for asked, answer in zip(questions, told, strict=True):
@@ -83,7 +90,7 @@ class AskingActor:
         return as_table([self._row(row, calls) for row in rows])
 
     def _row(self, row: dict[str, Any], calls: dict[str, Call]) -> AnswerRow:
-        unread = Call(self._question.stage, self._chat.name, error=row["problem"])
+        unread = Call(self._question.stage, self._chat.name, Usage(), row["problem"])
         return row_of(row["path"], row["image_id"], self._id, calls.get(row["image_id"], unread))
 
 

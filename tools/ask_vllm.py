@@ -36,7 +36,7 @@ class Engines(NamedTuple):
     """Its name on the hub, or a folder or address that every GPU node can read."""
     context: int
     """Tokens, prompt and reply together."""
-    count: int = 1
+    replicas: int = 1
     """Engines at most; Ray Data starts them as there is work and there are GPUs."""
     tensor_parallel: int = 1
     """GPUs over which each is spread."""
@@ -61,7 +61,7 @@ def ask_vllm(pictures: Any, question: ImageQuestion, engines: Engines) -> Any:
         processor(readable)
         .select_columns(_COLUMNS)
         .map_batches(
-            answer_rows, batch_format="pandas", fn_args=(question, engines.model), zero_copy_batch=True
+            answer_rows, batch_format="pyarrow", fn_args=(question, engines.model), zero_copy_batch=True
         )
     )
 
@@ -83,7 +83,7 @@ def engine_config(engines: Engines) -> Any:
     return vLLMEngineProcessorConfig(
         model_source=engines.model,
         engine_kwargs=options,
-        concurrency=engines.count,
+        concurrency=engines.replicas,
         batch_size=_BATCH,
         max_concurrent_batches=_SIDE_BY_SIDE,
         should_continue_on_error=True,
@@ -111,9 +111,9 @@ def request(row: dict[str, Any], question: ImageQuestion) -> dict[str, Any]:
 
 
 def answer_rows(made: Any, question: ImageQuestion, model: str) -> Any:
-    """A batch of what the engines wrote, a pandas frame, as a table of answer rows. Same order and length."""
+    """A batch of what the engines wrote as a table of answer rows. Same order and length."""
     identity = question.id(model)
-    rows = made.to_dict("records")
+    rows = made.to_pylist()
     calls = [_call(row, question, model) for row in rows]
     return as_table(
         [row_of(row["path"], row["image_id"], identity, call) for row, call in zip(rows, calls, strict=True)]

@@ -98,6 +98,8 @@ def _ray_data(progress: bool) -> Any:
         ray.init()
     settings = data.DataContext.get_current()
     settings.enable_progress_bars = progress
+    # Ray Data would put an exception of its own, with a text of its own, in the place of an actor's.
+    settings.raise_original_map_exception = True
     return data
 
 
@@ -190,11 +192,7 @@ def _write(rows: Any, out: str, rows_per_part: int) -> None:
         raise _ours(error) or error from error
 
 
-def _ours(error: BaseException | None) -> XclusterError | None:
-    """The error for a person that an actor raised, in what Ray wraps around it."""
-    while error is not None:
-        if isinstance(error, XclusterError):
-            # Ray's copy is of a class of its own, whose text is a traceback.
-            return error
-        error = getattr(error, "cause", None) or error.__cause__
-    return None
+def _ours(error: BaseException) -> XclusterError | None:
+    """The error for a person with which an actor ended the job, out of what Ray wraps around it."""
+    inside = getattr(getattr(error, "cause", None), "args", ())
+    return next((one for one in inside if isinstance(one, XclusterError)), None)
