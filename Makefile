@@ -16,7 +16,7 @@ QUIETLY_AGAIN = $(if $(wildcard $@),--quiet)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check style unit env fetch browser peers vllm-env test-vllm clean
+.PHONY: help demo test check style unit env fetch browser peers ray vllm-env test-vllm clean
 
 help: ## List the targets
 	@echo "xcluster: organise an image collection with natural language"
@@ -84,6 +84,10 @@ peers: $(VENV)/.demo-ready ## Install BERTopic, to compare with (240 MB on disk;
 	@$(PIP) install --quiet -c constraints.txt -e '.[peers]'
 	@# It asks for sentence-transformers, hence torch, which it does not need when it is given embeddings.
 	@$(PIP) install --quiet --no-deps -c constraints.txt bertopic
+
+ray: $(VENV)/.demo-ready ## Install Ray, to ask from a cluster (200 MB on disk)
+	@echo "== Installing Ray into $(VENV)"
+	@$(PIP) install --quiet -c constraints.txt -e '.[ray]'
 
 vllm-env: $(VENV)/.test-ready ## Make the separate environment of the vLLM tests (2.5 GB; Linux, Python 3.11)
 	@echo "== The environment of the vLLM tests, in .venv-vllm"

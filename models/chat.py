@@ -72,7 +72,7 @@ class ChatModel:
 
         Raises a ModelError: see `store.errors` for the kinds.
         """
-        turns = [_turn(message) for message in messages]
+        turns = [as_turn(message) for message in messages]
         answer = await self._fleet.send(self._body(turns, reply, max_tokens, temperature=0.0), gate)
         usage = answer.usage
         try:
@@ -135,7 +135,8 @@ def _confidence(answer: Completion, reply: type[BaseModel]) -> float | None:
     return choice_probability(answer.tokens, options, chosen)
 
 
-def _turn(message: Message) -> dict[str, Any]:
+def as_turn(message: Message) -> dict[str, Any]:
+    """The message as the chat API has it."""
     if message.role != "user" or not message.image:
         return {"role": message.role, "content": message.text}
     parts: list[dict[str, Any]] = [
@@ -147,11 +148,16 @@ def _turn(message: Message) -> dict[str, Any]:
 
 
 def _parse(answer: Completion, reply: type[ReplyT]) -> ReplyT:
-    """Validate the text of an answer. Raises ValueError (pydantic's and json's errors are such)."""
-    # Reasoning models may think aloud before the JSON, and some grammars let raw control characters through.
-    text = answer.text.rpartition("</think>")[2]
     if answer.cut:
-        raise ValueError(f"the reply was cut off at {len(text)} characters")
+        length = len(answer.text.rpartition("</think>")[2])
+        raise ValueError(f"the reply was cut off at {length} characters")
+    return parse_reply(answer.text, reply)
+
+
+def parse_reply(told: str, reply: type[ReplyT]) -> ReplyT:
+    """Validate what a model wrote. Raises ValueError (pydantic's and json's errors are such)."""
+    # Reasoning models may think aloud before the JSON, and some grammars let raw control characters through.
+    text = told.rpartition("</think>")[2]
     try:
         # Half a surrogate pair is valid JSON but no text: nothing could store it.
         plain = json.dumps(json.loads(text, strict=False), ensure_ascii=False).encode("utf-8", "replace")

@@ -64,7 +64,7 @@ def test_a_package_is_shipped_typed_and_in_the_layers(package: str) -> None:
 @pytest.mark.parametrize("package", sorted(PACKAGES))
 def test_what_a_package_imports_is_declared(package: str) -> None:
     providers = metadata.packages_distributions()
-    allowed = DECLARED | _named(EXTRAS["parquet"]) | _named(EXTRAS["app"])
+    allowed = DECLARED | _named(EXTRAS["parquet"]) | _named(EXTRAS["app"]) | _named(EXTRAS["ray"])
     allowed |= {"umap", *_named(EXTRAS["peers"])} | BY_HAND
     for module, file in _third_party(ROOT / package).items():
         # What only `make peers` installs may not be there.

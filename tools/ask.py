@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict
 from models.chat import Message, Reply
 from models.fleet import Gate
 from prompts import Turn
-from store.answers import Answers, Call, answer_key
+from store.answers import Call, StoredAnswer, answer_key
 from store.errors import BadReply, ContextTooLong, InputError, ModelError, Refused, SpendCapReached
 from store.records import Usage
 from tools.bill import Bill
-from tools.keep_answers import Keeper
+from tools.keep_answers import Keeper, Keeping
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -70,6 +70,18 @@ class Answered(NamedTuple, Generic[ReplyT]):
     """What it cost when it was really asked, also where it came from the store."""
 
 
+class AnswerStore(Keeping, Protocol):
+    """Where answers are looked up and kept; `store.answers.Answers` is it."""
+
+    def find(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
+        """The answers that are there, by key."""
+        ...
+
+    def has_any(self, stage: str, model: str) -> bool:
+        """Whether this model has ever answered in this stage."""
+        ...
+
+
 class Cap(Protocol):
     """What may refuse questions for what they cost; `tools.spend_cap.Purse` is it."""
 
@@ -106,7 +118,7 @@ class Asker:
     def __init__(
         self,
         chat: Chat,
-        answers: Answers,
+        answers: AnswerStore,
         *,
         load_image: Callable[[str], str] | None = None,
         pause: Gate | None = None,
@@ -163,7 +175,7 @@ class Asker:
     async def _ask_many(
         self, stage: str, questions: Sequence[Question[ReplyT]], on_answer: Callable[[], None]
     ) -> list[Answered[ReplyT] | ModelError]:
-        keys = [self._key(question) for question in questions]
+        keys = [question_key(self.chat.name, question) for question in questions]
         found = self._answers.find(list(dict.fromkeys(keys)))
         first_with = {
             key: question for key, question in zip(reversed(keys), reversed(questions), strict=True)
@@ -220,10 +232,6 @@ class Asker:
             return []
         return list(refused)
 
-    def _key(self, question: Question[ReplyT]) -> str:
-        prompt = json.dumps([list(turn) for turn in question.turns], ensure_ascii=False)
-        return answer_key(self.chat.name, question.image_id, prompt, _schema(question.reply))
-
     async def _ask(
         self, stage: str, key: str, question: Question[ReplyT], way: _Way
     ) -> tuple[Answered[ReplyT] | ModelError | None, Call | None]:
@@ -253,10 +261,20 @@ class Asker:
         image = ""
         if question.image_id and self._load_image is not None:
             image = await asyncio.to_thread(self._load_image, question.image_id)
-        return [
-            Message(t.role, t.text, image if t.after is not None else "", t.after or "")
-            for t in question.turns
-        ]
+        return messages_of(question, image)
+
+
+def question_key(model: str, question: Question[ReplyT]) -> str:
+    """The key of this model's answer to the question: whoever asks it, wherever, finds the same."""
+    prompt = json.dumps([list(turn) for turn in question.turns], ensure_ascii=False)
+    return answer_key(model, question.image_id, prompt, _schema(question.reply))
+
+
+def messages_of(question: Question[Any], image: str) -> list[Message]:
+    """The prompt with its picture, a data URI (empty where it has none)."""
+    return [
+        Message(t.role, t.text, image if t.after is not None else "", t.after or "") for t in question.turns
+    ]
 
 
 @lru_cache(maxsize=64)

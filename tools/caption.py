@@ -29,13 +29,17 @@ class ImageTagger(Protocol):
         ...
 
 
+def caption_questions(image_ids: Sequence[str]) -> list[Question[CaptionReply]]:
+    """What a vision model is asked for the caption of each image. Same order and length."""
+    turns = render("caption")
+    return [Question(turns, CaptionReply, image_id=i, max_tokens=400) for i in image_ids]
+
+
 async def caption(
     image_ids: Sequence[str], vision: Asker, *, on_answer: Callable[[], None] = lambda: None
 ) -> list[Caption | ModelError]:
     """Ask the vision model for a caption of each image. Same order and length; a failure stays in place."""
-    turns = render("caption")
-    questions = [Question(turns, CaptionReply, image_id=i, max_tokens=400) for i in image_ids]
-    answers = await vision.ask_many("caption", questions, on_answer=on_answer)
+    answers = await vision.ask_many("caption", caption_questions(image_ids), on_answer=on_answer)
     return [
         answer
         if isinstance(answer, ModelError)

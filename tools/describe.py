@@ -43,6 +43,13 @@ def _image_reply(criteria: Sequence[Criterion]) -> type[Schema]:
     return cast("type[Schema]", create_model("ImageReply", __base__=Schema, **fields))
 
 
+def describe_questions(image_ids: Sequence[str], criteria: Sequence[Criterion]) -> list[Question[Schema]]:
+    """What a vision model is asked about each image, all criteria in one. Same order and length."""
+    reply, turns = _image_reply(criteria), render("describe", criteria=criteria)
+    size = 120 * len(criteria)
+    return [Question(turns, reply, image_id=image_id, max_tokens=size) for image_id in image_ids]
+
+
 async def describe(
     image_ids: Sequence[str],
     criteria: Sequence[Criterion],
@@ -55,9 +62,7 @@ async def describe(
     Same order and length as `image_ids`; each item has one `Seen` per criterion, in the order of `criteria`,
     or is the error that stands in its place.
     """
-    reply, turns = _image_reply(criteria), render("describe", criteria=criteria)
-    size = 120 * len(criteria)
-    questions = [Question(turns, reply, image_id=image_id, max_tokens=size) for image_id in image_ids]
+    questions = describe_questions(image_ids, criteria)
     answers = await vision.ask_many("describe", questions, on_answer=on_answer)
     return [
         answer

@@ -100,13 +100,18 @@ def add(
             guidance=guidance or None,
             k=k or "as it is",
         )
-    words = definition or f"Which {name.casefold()} the picture shows."
+    words = defined(name, definition)
     made = Criterion(_free_id(workspace, name), name, words, guidance, k, "user", "accepted")
     what = f"Added the criterion '{name}'"
     # Undone, it takes along what was grouped by it since.
     with workspace.edits.act(who, "add", made.id, what, after=asdict(made), regroups="names"):
         workspace.grouping.save_criteria([made])
     return made
+
+
+def defined(name: str, definition: str) -> str:
+    """What a criterion asks: the person's words, or some made of its name."""
+    return definition or f"Which {name.casefold()} the picture shows."
 
 
 def refine(

@@ -7,14 +7,24 @@ answer waits for nothing, and many that come together cost one transaction.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Protocol
 
-from store.answers import Answers, Call
+from store.answers import Call
+
+
+class Keeping(Protocol):
+    """What writes calls with their answers; `store.answers.Answers` is it."""
+
+    def add_many(self, calls: Sequence[Call]) -> None:
+        """Store answers with what they cost and book their calls, all in one transaction."""
+        ...
 
 
 class Keeper:
     """Writes calls with their answers. Used from one event loop."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Keeping) -> None:
         """Write through `answers`."""
         self._answers = answers
         self._next: list[Call] = []

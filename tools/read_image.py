@@ -18,6 +18,9 @@ from tools.find_files import IMAGE_SUFFIXES, RAW_SUFFIXES, stamp
 from tools.fingerprint import RESAMPLE, SIDE, fingerprint
 from tools.sniff import HEAD_BYTES, image_not_read, sniff
 
+RAW_REFUSED = "a raw camera file; this format is not read, export it as JPEG"
+"""Most raw formats are TIFFs whose first page is a stamp-sized preview."""
+
 
 class NoImage(Exception):
     """A file neither claims to be an image by its name nor is one."""
@@ -57,16 +60,21 @@ def load_rgb(path: Path, *, longest_side: int | None, max_pixels: int = MAX_PIXE
     Raises InputError with the reason when the file gives no picture.
     """
     limits = Limits(max_pixels=max_pixels)
+    try:
+        _check_file(path, limits)
+        return scaled(_read(path, limits, quiet=False), limits, longest_side=longest_side)
+    except Unusable as reason:
+        raise InputError(f"'{path}' cannot be shown: {reason}.") from reason
+
+
+def scaled(data: bytes, limits: Limits, *, longest_side: int | None) -> Image.Image:
+    """The picture that the bytes of a file hold, as `load_rgb` gives it. Raises Unusable with the reason."""
 
     def fit(width: int, height: int) -> tuple[int, int]:
         scale = 1.0 if longest_side is None else min(1.0, longest_side / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    try:
-        _check_file(path, limits)
-        return decode(_read(path, limits, quiet=False), limits, fit, Image.Resampling.LANCZOS).rgb
-    except Unusable as reason:
-        raise InputError(f"'{path}' cannot be shown: {reason}.") from reason
+    return decode(data, limits, fit, Image.Resampling.LANCZOS).rgb
 
 
 def to_jpeg_data_uri(image: Image.Image, quality: int = 85) -> str:
@@ -84,11 +92,15 @@ def _check_file(path: Path, limits: Limits) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise Unusable("neither a file nor a link to one")
     if path.suffix.lower() in RAW_SUFFIXES:
-        # Most raw formats are TIFFs whose first page is a stamp-sized preview.
-        raise Unusable("a raw camera file; this format is not read, export it as JPEG")
-    if status.st_size > limits.max_bytes:
+        raise Unusable(RAW_REFUSED)
+    too_large(status.st_size, limits)
+
+
+def too_large(byte_size: int, limits: Limits) -> None:
+    """Raises Unusable for a file that is larger than what is read."""
+    if byte_size > limits.max_bytes:
         raise Unusable(
-            f"{status.st_size / 1e6:,.0f} MB is more than the limit of {limits.max_bytes / 1e6:,.0f} MB"
+            f"{byte_size / 1e6:,.0f} MB is more than the limit of {limits.max_bytes / 1e6:,.0f} MB"
         )
 
 

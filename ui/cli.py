@@ -12,7 +12,7 @@ from rich.console import Console
 from store.errors import InputError, XclusterError
 from store.records import LEVELS
 from store.workspace import Workspace
-from ui import evaluate_command, look_commands
+from ui import distribute_cli, evaluate_command, look_commands
 from ui.demo import write_photos
 from ui.options import AsJson, ProfileName, WorkspaceArgument
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 importing = typer.Typer(help="Bring in what other tools made.", no_args_is_help=True)
 app.add_typer(importing, name="import")
+app.add_typer(distribute_cli.app, name="distribute")
 
 _CANCELLED = 130
 
@@ -439,6 +440,18 @@ def descriptions(
         image_column=image_column,
         as_json=as_json,
     )
+
+
+@importing.command(epilog="Example: `xcluster import answers said --workspace photos.xcluster`")
+def answers(
+    source: Annotated[str, typer.Argument(help="The folder that `distribute` wrote, or its address.")],
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace; made when missing.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take the answers of a distributed job; the next run finds them and asks nothing again."""
+    from ui import import_commands as commands
+
+    commands.bring_answers(source, workspace, as_json=as_json)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from store.errors import InputError
 from store.workspace import Workspace
+from tools.import_answers import import_answers
 from tools.import_captions import ImportResult, import_captions
 from tools.import_descriptions import DescriptionsImported, import_descriptions
 from ui.look_commands import print_json
@@ -82,6 +83,30 @@ def bring_descriptions(
         f"{done.without_file:,} images are without a file.",
         as_json,
     )
+
+
+def bring_answers(source: str, workspace: Path, *, as_json: bool) -> None:
+    """Import the answers of a distributed job from a folder or an address."""
+    if "://" not in source and not Path(source).expanduser().exists():
+        raise InputError(f"'{source}' does not exist. Give the folder that `xcluster distribute` wrote.")
+    with (
+        Workspace(workspace, create=True).for_writing() as opened,
+        RunView(Console(stderr=as_json)) as view,
+    ):
+        done = import_answers(opened, source, on_progress=view.show)
+    if as_json:
+        print_json({**done._asdict(), "bad": [one._asdict() for one in done.bad]})
+        return
+    console = Console()
+    console.print(
+        f"{done.added:,} answers added, {done.known:,} were there; {done.failed:,} rows without an answer.",
+        markup=False,
+        highlight=False,
+    )
+    for one in done.bad[:_BAD_ROWS]:
+        console.print(f"{one.part}: {one.reason}", markup=False)
+    if len(done.bad) > _BAD_ROWS:
+        console.print(f"and {len(done.bad) - _BAD_ROWS:,} more that gave nothing")
 
 
 def _brought(
