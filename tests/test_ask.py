@@ -326,8 +326,10 @@ async def test_replies_that_could_not_be_used_are_booked_with_their_tokens(
 
 
 async def test_calls_are_booked_to_the_run(server: FakeServer, database: Database) -> None:
-    ask = asker(server, database)
-    ask._answers.run_id = 7
+    answers = Answers(database)
+    answers.run_id = 7
+    chat = ChatModel(Endpoint(server.base_url, MODEL, retries=0))
+    ask = Asker(chat, answers, load_image=PICTURES.__getitem__)
     await ask.ask_many("caption", about("red"))
     assert [row.calls for row in Answers(database).usage(7)] == [1]
     assert Answers(database).usage(8) == []

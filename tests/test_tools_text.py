@@ -406,7 +406,12 @@ async def test_with_k_a_leaf_that_is_like_none_goes_where_the_model_says(
     server: FakeServer, text: Asker
 ) -> None:
     """By its words it would go to the taxi; "none of these" is not on offer, for there are to be K."""
-    embedder = Given(**{"taxi": [1, 0, 0], "frog": [0, 1, 0], "red frog": [0.3, 0.1, 0.95]})
+    vectors: dict[str, Sequence[float]] = {
+        "taxi": [1, 0, 0],
+        "frog": [0, 1, 0],
+        "red frog": [0.3, 0.1, 0.95],
+    }
+    embedder = Given(**vectors)
     counts = [NameCount("taxi", 6), NameCount("frog", 5), NameCount("red frog", 1)]
     clusters = await build_hierarchy(replace(SUBJECT, k=2), counts, text, embedder)
     check_tree(clusters, counts)
