@@ -45,8 +45,7 @@ def ask_servers(
         batch_format="pyarrow",
         batch_size=_BATCH,
         zero_copy_batch=True,
-        compute=ActorPoolStrategy(size=workers),
-        max_concurrency=_SIDE_BY_SIDE,
+        compute=ActorPoolStrategy(size=workers, max_concurrent_calls_per_actor=_SIDE_BY_SIDE),
         num_cpus=_CPUS,
     )
 

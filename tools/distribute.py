@@ -16,7 +16,7 @@ from tools.answer_parts import parquet_files, read_parts
 from tools.fetch_picture import fetch_picture
 from tools.find_files import PATH_COLUMNS
 from tools.image_question import ImageQuestion
-from tools.open_place import need_pyarrow, open_place
+from tools.open_place import open_place
 
 Ask = Callable[[Any, bool], Any]
 """From Ray's dataset of pictures (`path`, `image_id`, `picture`, `problem`), and whether the question was
@@ -64,14 +64,13 @@ def distribute(
     Raises InputError when the list cannot be used or Ray is missing, and what `ask` raises where it would
     meet every question; parts written until then stay.
     """
-    data = _ray_data(progress)
     wanted = list(dict.fromkeys(_listed(images, column)))
     asked = question.id(model)
     before, _ = _answered(out, asked)
     todo = [path for path in wanted if path not in before]
     reasons: list[str] = []
     if todo:
-        rows = ask(_pictures(data, todo, longest_side), bool(before))
+        rows = ask(_pictures(_ray_data(progress), todo, longest_side), bool(before))
         _write(rows, out, rows_per_part)
         after, reasons = _answered(out, asked)
     else:
@@ -87,7 +86,6 @@ def distribute(
 
 
 def _ray_data(progress: bool) -> Any:
-    need_pyarrow()
     try:
         import ray
         from ray import data
@@ -105,10 +103,10 @@ def _ray_data(progress: bool) -> Any:
 
 def _listed(images: str, column: str) -> Iterator[str]:
     """The paths of the list, in its order."""
+    place = open_place(images)
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    place = open_place(images)
     files = parquet_files(place)
     if not files:
         raise InputError(f"'{images}' holds no Parquet file. Give one with a column of paths or addresses.")
