@@ -14,7 +14,7 @@ def explain(error: openai.OpenAIError | ValueError, endpoint: Endpoint) -> Model
     A ValueError is a body that is JSON, or not even that, but no chat completion.
     """
     where = f"{endpoint.base_url} (model '{endpoint.model}')"
-    said = short(error)
+    said = short(error).rstrip(".")
     match error:
         case openai.APITimeoutError():
             return ModelUnavailable(

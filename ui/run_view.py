@@ -31,7 +31,7 @@ STAGE_LABELS = {
     "name": "Name",
     "hierarchy": "Build hierarchies",
     "assign": "Assign",
-    "import": "Import captions",
+    "import": "Import",
     "thumbnails": "Make thumbnails",
     "report": "Write contact sheets",
     "evaluate": "Score against labels",
