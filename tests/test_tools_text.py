@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import unicodedata
 from collections import Counter
@@ -400,25 +399,6 @@ async def test_what_bears_the_names_can_outweigh_their_words(
     assert sorted(sorted(names) for names in below.values()) == together
     # A K that is no wider than what was found needs no model.
     assert server.count() == 0
-
-
-async def test_with_k_a_leaf_that_is_like_none_goes_where_the_model_says(
-    server: FakeServer, text: Asker
-) -> None:
-    """By its words it would go to the taxi; "none of these" is not on offer, for there are to be K."""
-    vectors: dict[str, Sequence[float]] = {
-        "taxi": [1, 0, 0],
-        "frog": [0, 1, 0],
-        "red frog": [0.3, 0.1, 0.95],
-    }
-    embedder = Given(**vectors)
-    counts = [NameCount("taxi", 6), NameCount("frog", 5), NameCount("red frog", 1)]
-    clusters = await build_hierarchy(replace(SUBJECT, k=2), counts, text, embedder)
-    check_tree(clusters, counts)
-    paths = {c.name: cluster_paths(clusters)[c.id][0].name for c in clusters if c.level == "fine"}
-    assert paths == {"taxi": "taxi", "frog": "frog", "red frog": "frog"}
-    (asked,) = server.bodies.values()
-    assert "none of these" not in json.dumps(asked["response_format"])
 
 
 # assignments

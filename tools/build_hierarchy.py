@@ -122,9 +122,7 @@ async def build_hierarchy(
     elif criterion.k < _ABSTRACT * found:
         tops = await _exactly(make, _around(leaves, alike, found), criterion.k)
     else:
-        tops = _around(leaves, alike, criterion.k)
-        tops = await _settled(make, leaves, alike, tops, none=False) if ask_odd else tops
-        tops = [_parted(make, top) for top in tops]
+        tops = [_parted(make, top) for top in _around(leaves, alike, criterion.k)]
     return _clusters(criterion.id, tops)
 
 
@@ -157,11 +155,11 @@ def _parted(make: _Builder, top: _Group) -> _Group:
 
 
 async def _settled(
-    make: _Builder, leaves: Sequence[_Group], alike: Matrix, groups: Sequence[_Group], *, none: bool = True
+    make: _Builder, leaves: Sequence[_Group], alike: Matrix, groups: Sequence[_Group]
 ) -> list[_Group]:
     """The groups, after the model said where the leaves belong that are not much like their own.
 
-    With `none` a leaf that belongs to none of the groups offered becomes one of its own.
+    A leaf that belongs to none of the groups offered becomes one of its own.
     """
     number = {leaf.label: n for n, leaf in enumerate(leaves)}
     medoid = [number[group.label] for group in groups]
@@ -175,9 +173,7 @@ async def _settled(
     async def home(leaf: _Group) -> int:
         near = np.argsort(-alike[number[leaf.label], medoid])[:_RIVALS]
         labels = [groups[int(n)].label for n in near]
-        choice = await choose_group(
-            leaf.label, labels, make.criterion, make.text, stage="hierarchy", none=none
-        )
+        choice = await choose_group(leaf.label, labels, make.criterion, make.text, stage="hierarchy")
         make.on_answer()
         if choice is None:
             return homes[leaf.label]

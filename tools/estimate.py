@@ -96,13 +96,12 @@ def tree_calls(names: int, k: int | None) -> int:
     """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
 
     Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
-    broad ones that one call names. With a K that is no wider than they are there are no broad ones.
+    broad ones that one call names. With a K that is no wider than they are nothing is asked.
     """
     middle = min(names, round(2 * math.sqrt(names)))
-    if k is not None and 2 * k < middle:
-        return 1 + middle
-    odd = min(ODD_MOST, names // 4)
-    return odd + (1 + middle if k is None and middle > FEW else 0)
+    if k is not None:
+        return 1 + middle if 2 * k < middle else 0
+    return min(ODD_MOST, names // 4) + (1 + middle if middle > FEW else 0)
 
 
 class Estimator:
