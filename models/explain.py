@@ -8,13 +8,13 @@ from models.endpoint import Endpoint
 from store.errors import ContextTooLong, ModelError, ModelMisconfigured, ModelUnavailable, Refused
 
 
-def explain(error: openai.OpenAIError | ValueError, endpoint: Endpoint) -> ModelError:
+def explain(error: Exception, endpoint: Endpoint) -> ModelError:
     """What an error of the client means for a person, and what to do.
 
-    A ValueError is a body that is JSON, or not even that, but no chat completion.
+    What is no OpenAIError comes of a body that is JSON, or not even that, but no chat completion.
     """
     where = f"{endpoint.base_url} (model '{endpoint.model}')"
-    said = short(error).rstrip(".")
+    said = short(error)
     match error:
         case openai.APITimeoutError():
             return ModelUnavailable(
@@ -52,7 +52,7 @@ def explain(error: openai.OpenAIError | ValueError, endpoint: Endpoint) -> Model
             )
 
 
-def passing(error: openai.OpenAIError | ValueError) -> bool:
+def passing(error: Exception) -> bool:
     """Whether the server, and neither the question nor the settings, is to blame: another may do better."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code in (408, 409, 429) or error.status_code >= 500
@@ -74,8 +74,8 @@ def retry_after_s(error: openai.OpenAIError | ValueError) -> float:
 
 
 def short(error: object) -> str:
-    """The text of an error on one line, at most 300 characters."""
-    return " ".join(str(error).split())[:300]
+    """The text of an error on one line, at most 300 characters, without a full stop at its end."""
+    return " ".join(str(error).split())[:300].rstrip(".")
 
 
 def _root(error: BaseException) -> BaseException:

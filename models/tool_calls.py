@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from models.endpoint import Endpoint
 from models.explain import explain, passing
 from models.langchain_client import client_for, usage_of
-from store.errors import BadReply, ModelError, ModelUnavailable
+from store.errors import BadReply, ModelError
 from store.records import Usage
 
 
@@ -102,14 +102,11 @@ class ToolCaller:
                     temperature=0.0,
                     max_tokens=1_000,
                 )
-            except openai.OpenAIError as error:
+            except (openai.OpenAIError, ValueError, TypeError, LookupError) as error:
                 told = explain(error, endpoint)
                 told.__cause__ = error
                 if not passing(error):
                     break
-            except (ValueError, TypeError, LookupError) as error:
-                told = ModelUnavailable(f"{endpoint.base_url} sent no chat completion ({error}).")
-                told.__cause__ = error
             else:
                 # Kept for the next call: what is down now would cost its retries each time.
                 self._clients.sort(key=lambda one: one[0] is not endpoint)

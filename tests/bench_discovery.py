@@ -26,12 +26,12 @@ from graphs.state import Review, asked_for
 from models.embedder import Embedder
 from models.weights import default_cache
 from store.workspace import Workspace
+from tests.labelled_sets import refuse
 from tools.evaluate import labelled_criteria
 from tools.import_captions import import_captions
 from tools.match_criteria import LabelledCriterion, match_criteria
 from tools.match_labels import match_labels
 from tools.read_labels import read_labels
-from tools.table_rows import BadRow
 from ui import settings
 from ui.build import context
 
@@ -76,10 +76,6 @@ def discoveries(source: Path, folder: Path, seeds: Iterable[int]) -> Iterable[di
             calls = sum(row.calls for row in workspace.answers.usage(run_id))
             row = {"set": source.name.removesuffix(".jsonl.gz"), "seed": seed, "calls": calls}
             yield row | {"seconds": seconds} | score(workspace, wanted, embedder)
-
-
-def refuse(row: BadRow) -> None:
-    raise ValueError(f"line {row.line} of the labels: {row.reason}")
 
 
 def forget(workspace: Workspace) -> None:

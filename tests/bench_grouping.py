@@ -14,6 +14,8 @@ import argparse
 import asyncio
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -21,15 +23,14 @@ from rich.console import Console
 from models.embedder import Embedder
 from models.weights import default_cache
 from store.workspace import Workspace
-from tests.labelled_sets import CAPTIONS, SETS, bring
+from tests.labelled_sets import CAPTIONS, SETS, bring, refuse
 from tools.compare_methods import compare_methods
 from tools.comparison import Comparison
 from tools.match_labels import match_labels
 from tools.method import Means, Method
 from tools.methods import PEERS, chosen_methods
 from tools.read_labels import read_labels
-from tools.sample_labelled import sample_labelled
-from tools.table_rows import BadRow
+from tools.sample_labelled import Sample, sample_labelled
 from ui import settings
 from ui.build import context
 from ui.run_view import RunView
@@ -59,6 +60,15 @@ def parser_of(about: str | None) -> argparse.ArgumentParser:
 
 def compared(given: argparse.Namespace, methods: list[Method]) -> Comparison:
     """Run the methods on the sets."""
+    with opened(given) as (samples, means, view):
+        # SAcc is defined by this embedder, whatever the methods are given.
+        scorer = Embedder.load(settings.load(given.workspace).cache or default_cache(), view.show)
+        return asyncio.run(compare_methods(samples, methods, means, scorer, own="own", on_progress=view.show))
+
+
+@contextmanager
+def opened(given: argparse.Namespace) -> Iterator[tuple[list[Sample], Means, RunView]]:
+    """The samples of the sets, what methods are given, and where to show steps; the workspace is open."""
     folder = given.workspace or Path(tempfile.mkdtemp(prefix="grouping-")) / "grouping.xcluster"
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -68,17 +78,9 @@ def compared(given: argparse.Namespace, methods: list[Method]) -> Comparison:
         labels = bring(workspace, given.data, given.sets, Path(scratch))
         matched = match_labels(workspace, read_labels(labels, on_bad=refuse))
         samples = sample_labelled(workspace, matched, size=given.sample, seed=given.seed)
-        chosen = settings.load(folder)
-        scorer = Embedder.load(chosen.cache or default_cache(), view.show)
-        with context(chosen, workspace, on_progress=view.show, on_event=view.say) as made:
+        with context(settings.load(folder), workspace, on_progress=view.show, on_event=view.say) as made:
             means = Means(made.text, made.embedder, list_chars=made.options.propose_chars, seed=given.seed)
-            return asyncio.run(
-                compare_methods(samples, methods, means, scorer, own="own", on_progress=view.show)
-            )
-
-
-def refuse(row: BadRow) -> None:
-    raise ValueError(f"line {row.line} of the labels: {row.reason}")
+            yield samples, means, view
 
 
 def report(done: Comparison, file: Path | None) -> None:

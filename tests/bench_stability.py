@@ -14,11 +14,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +24,12 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import adjusted_rand_score
 
-from store.workspace import Workspace
-from tests.bench_grouping import parser_of, refuse
-from tests.labelled_sets import bring
+from tests.bench_grouping import opened, parser_of
 from tools.bill import Bill
-from tools.match_labels import match_labels
 from tools.method import Grain, Grouped, Means, Method
 from tools.methods import PEERS
 from tools.own_method import OWN
-from tools.read_labels import read_labels
-from tools.sample_labelled import Sample, sample_labelled
-from ui import settings
-from ui.build import context
-from ui.run_view import RunView
+from tools.sample_labelled import Sample
 
 METHODS = {"own": OWN, "xcluster": PEERS["xcluster"]}
 
@@ -65,29 +56,28 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--shuffles", type=int, default=2)
     given = parser.parse_args()
-    found = asyncio.run(measured(given))
+    found = measured(given)
     if given.json is not None:
         given.json.write_text(json.dumps([asdict(row) for row in found], indent=2), encoding="utf-8")
     Console().print(table(found))
 
 
-async def measured(given: argparse.Namespace) -> list[Agreement]:
-    folder = given.workspace or Path(tempfile.mkdtemp(prefix="stability-")) / "grouping.xcluster"
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Workspace(folder, create=True).for_writing() as workspace,
-        RunView(Console(stderr=True)) as view,
-    ):
-        labels = bring(workspace, given.data, given.sets, Path(scratch))
-        matched = match_labels(workspace, read_labels(labels, on_bad=refuse))
-        samples = sample_labelled(workspace, matched, size=given.sample, seed=given.seed)
-        with context(settings.load(folder), workspace, on_progress=view.show, on_event=view.say) as made:
-            means = Means(made.text, made.embedder, list_chars=made.options.propose_chars)
-            rows: list[Agreement] = []
-            for sample in samples:
-                for key in given.methods.split(","):
-                    rows += await _of_method(METHODS[key], sample, means, given)
-            return rows
+def measured(given: argparse.Namespace) -> list[Agreement]:
+    """Run the methods on the sets."""
+    methods = [METHODS[key] for key in given.methods.split(",")]
+    with opened(given) as (samples, means, _):
+        return asyncio.run(_of_all(samples, methods, means, given))
+
+
+async def _of_all(
+    samples: Sequence[Sample], methods: Sequence[Method], means: Means, given: argparse.Namespace
+) -> list[Agreement]:
+    return [
+        row
+        for sample in samples
+        for method in methods
+        for row in await _of_method(method, sample, means, given)
+    ]
 
 
 async def _of_method(
@@ -121,6 +111,8 @@ def _put_back(made: Grouped, order: NDArray[np.int_]) -> dict[Grain, Sequence[st
 def _agreements(
     sample: Sample, method: Method, varied: str, made: Sequence[Mapping[Grain, Sequence[str]]], calls: int
 ) -> list[Agreement]:
+    if len(made) < 2:
+        return []
     rows = []
     for level in made[0]:
         pairs = [adjusted_rand_score(a[level], b[level]) for a, b in combinations(made, 2)]

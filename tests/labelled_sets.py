@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from store.workspace import Workspace
 from tools.edit import add
 from tools.import_captions import import_captions
+from tools.table_rows import BadRow
 
 
 class LabelledSet(NamedTuple):
@@ -79,6 +80,11 @@ def rows_of(data: Path, name: str) -> list[Row]:
         )
         for number, row in enumerate(_lines(data / chosen.file))
     ]
+
+
+def refuse(row: BadRow) -> None:
+    """For readers of labels: the sets have no bad row."""
+    raise ValueError(f"line {row.line} of the labels: {row.reason}")
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

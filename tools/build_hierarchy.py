@@ -118,7 +118,7 @@ async def build_hierarchy(
     if criterion.k is None:
         middle = _around(leaves, alike, found)
         middle = await _settled(make, leaves, alike, middle) if ask_odd else middle
-        tops = await _broad(make, middle) if ask_broad else _nearest_broad(make, middle)
+        tops = await _coarse(make, middle, ask=ask_broad)
     elif criterion.k < _ABSTRACT * found:
         tops = await _exactly(make, _around(leaves, alike, found), criterion.k)
     else:
@@ -187,28 +187,24 @@ async def _settled(
     return [*(_over(g.label, m) for g, m in zip(groups, members, strict=True)), *alone]
 
 
-async def _broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
-    """The coarse level: the model names a few broad groups, then sorts each middle group into one of them.
+async def _coarse(make: _Builder, middle: Sequence[_Group], *, ask: bool) -> list[_Group]:
+    """The coarse level; of a few middle groups each is one of its own."""
+    if len(middle) <= FEW:
+        return [_over(group.label, [group]) for group in middle]
+    count = max(2, round(math.sqrt(2 * len(middle))))
+    return await _broad(make, middle, count) if ask else _around(middle, make.alike(middle), count)
+
+
+async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_Group]:
+    """The model names at most `count` broad groups, then sorts each middle group into one of them.
 
     Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
     see. A middle group that fits none stays on its own.
     """
-    if len(middle) <= FEW:
-        return [_over(group.label, [group]) for group in middle]
-    offered = await _broad_names(make, middle, _broad_count(middle))
+    offered = await _broad_names(make, middle, count)
     if len(offered) < 2:
         return [_over(group.label, [group]) for group in middle]
     return await _sorted(make, middle, offered, none=True)
-
-
-def _nearest_broad(make: _Builder, middle: Sequence[_Group]) -> list[_Group]:
-    if len(middle) <= FEW:
-        return [_over(group.label, [group]) for group in middle]
-    return _around(middle, make.alike(middle), _broad_count(middle))
-
-
-def _broad_count(middle: Sequence[_Group]) -> int:
-    return max(2, round(math.sqrt(2 * len(middle))))
 
 
 async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:

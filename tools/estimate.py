@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.backlog import Backlog
-from store.estimates import StageEstimate, priced
+from store.estimates import StageEstimate
 from store.records import Criterion
 from store.workspace import Workspace
 from tools.build_hierarchy import FEW, ODD_MOST
-from tools.call_cost import CallCost, Calls, Cost, total
+from tools.call_cost import CallCost, Calls, total
 from tools.naming_sample import sample_size
 from tools.propose_criteria import questions_for
 
@@ -284,14 +284,15 @@ class Estimator:
     # what they take --------------------------------------------------------------------------------------
 
     def _by_stage(self, steps: Sequence[Calls]) -> list[StageEstimate]:
+        models = (
+            (False, self._text_model, CallCost(self._workspace, self._text_model, self._text_at_once)),
+            (True, self._vision_model, CallCost(self._workspace, self._vision_model, self._vision_at_once)),
+        )
         rows = []
         for stage in _STAGES:
-            for vision, model, at_once in (
-                (False, self._text_model, self._text_at_once),
-                (True, self._vision_model, self._vision_at_once),
-            ):
+            for vision, model, costs in models:
                 asked = [step for step in steps if step.stage == stage and step.vision == vision]
-                cost = total(CallCost(self._workspace, model, at_once).cost(step) for step in asked)
+                cost = total(costs.cost(step) for step in asked)
                 if cost.calls:
                     into, out = self._prices_of(vision=vision)
                     rows.append(StageEstimate(stage, model, *cost, price_in=into, price_out=out))
@@ -306,20 +307,6 @@ class Estimator:
         return any(self._prices) and (self._vision_free if vision else self._text_free)
 
     def _estimate(self, steps: Sequence[Calls]) -> Estimate:
-        text = CallCost(self._workspace, self._text_model, self._text_at_once)
-        vision = CallCost(self._workspace, self._vision_model, self._vision_at_once)
-        said = total(text.cost(step) for step in steps if not step.vision)
-        seen = total(vision.cost(step) for step in steps if step.vision)
-        both = total([said, seen])
-        return Estimate(*both[:4], money=self._money(said, seen), measured=both.measured)
-
-    def _money(self, said: Cost, seen: Cost) -> float | None:
-        prices = self._prices
-        if not any(prices):
-            return None
-        parts = [
-            priced(cost.prompt_tokens, cost.completion_tokens, *self._prices_of(vision=vision))
-            for cost, vision in ((said, False), (seen, True))
-            if cost.calls
-        ]
-        return sum(part for part in parts if part is not None) if None not in parts else None
+        rows = self._by_stage(steps)
+        # Nothing to ask costs nothing, where there are prices to say so.
+        return in_all(rows) if rows or not any(self._prices) else Estimate(money=0.0, measured=True)

@@ -14,7 +14,7 @@ from store.records import LEVELS
 from store.workspace import Workspace
 from ui import distribute_cli, evaluate_command, look_commands
 from ui.demo import write_photos
-from ui.options import AsJson, ProfileName, WorkspaceArgument
+from ui.options import AsJson, CriteriaK, Guidance, ProfileName, WorkspaceArgument
 
 app = typer.Typer(
     help="Organise an image collection with natural language.",
@@ -54,12 +54,8 @@ def run(
             help="Group by this (`Name` or `Name: meaning`) and skip discovery; may be repeated.",
         ),
     ] = None,
-    k: Annotated[
-        int | None, typer.Option("--k", min=2, help="How many coarse clusters the named criteria get.")
-    ] = None,
-    guidance: Annotated[
-        str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")
-    ] = "",
+    k: CriteriaK = None,
+    guidance: Guidance = "",
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Accept every proposed criterion without a review.")
     ] = False,
@@ -115,12 +111,8 @@ def estimate(
         list[str] | None,
         typer.Option("--criterion", "-c", help="Group by this, as for `run`; may be repeated."),
     ] = None,
-    k: Annotated[
-        int | None, typer.Option("--k", min=2, help="How many coarse clusters the named criteria get.")
-    ] = None,
-    guidance: Annotated[
-        str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")
-    ] = "",
+    k: CriteriaK = None,
+    guidance: Guidance = "",
     rediscover: Annotated[bool, typer.Option("--rediscover", help="Propose criteria again.")] = False,
     profile: ProfileName = "",
     as_json: AsJson = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ui.options import AsJson, ProfileName
+from ui.options import AsJson, Guidance, ProfileName
 
 app = typer.Typer(
     help="Ask about pictures on a Ray cluster, and write the answers for `import answers`.",
@@ -90,9 +90,7 @@ def distribute_describe(
         list[str] | None,
         typer.Option("--criterion", "-c", help="Ask about this, as for `run`; may be repeated."),
     ] = None,
-    guidance: Annotated[
-        str, typer.Option("--guidance", "-g", help="How to look, for the named criteria.")
-    ] = "",
+    guidance: Guidance = "",
     profile: ProfileName = "",
     workers: _Workers = 1,
     engines: _EngineCount = 0,

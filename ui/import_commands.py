@@ -1,4 +1,4 @@
-"""The commands that bring in what other tools made: captions and descriptions."""
+"""The commands that bring in what other tools made: captions, descriptions, answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from store.errors import InputError
 from store.workspace import Workspace
-from tools.import_answers import import_answers
+from tools.import_answers import AnswersImported, BadPart, import_answers
 from tools.import_captions import ImportResult, import_captions
 from tools.import_descriptions import DescriptionsImported, import_descriptions
 from ui.look_commands import print_json
@@ -87,33 +87,24 @@ def bring_descriptions(
 
 def bring_answers(source: str, workspace: Path, *, as_json: bool) -> None:
     """Import the answers of a distributed job from a folder or an address."""
-    if "://" not in source and not Path(source).expanduser().exists():
-        raise InputError(f"'{source}' does not exist. Give the folder that `xcluster distribute` wrote.")
-    with (
-        Workspace(workspace, create=True).for_writing() as opened,
-        RunView(Console(stderr=as_json)) as view,
-    ):
-        done = import_answers(opened, source, on_progress=view.show)
-    if as_json:
-        print_json({**done._asdict(), "bad": [one._asdict() for one in done.bad]})
-        return
-    console = Console()
-    console.print(
+
+    def bring(opened: Workspace, view: RunView) -> AnswersImported:
+        return import_answers(opened, source, on_progress=view.show)
+
+    done = _brought(source, "the folder that `xcluster distribute` wrote", workspace, bring, as_json)
+    _tell(
+        done,
         f"{done.added:,} answers added, {done.known:,} were there; {done.failed:,} rows without an answer.",
-        markup=False,
-        highlight=False,
+        as_json,
     )
-    for one in done.bad[:_BAD_ROWS]:
-        console.print(f"{one.part}: {one.reason}", markup=False)
-    if len(done.bad) > _BAD_ROWS:
-        console.print(f"and {len(done.bad) - _BAD_ROWS:,} more that gave nothing")
 
 
 def _brought(
-    source: Path, what: str, workspace: Path, bring: Callable[[Workspace, RunView], Done], as_json: bool
+    source: str | Path, what: str, workspace: Path, bring: Callable[[Workspace, RunView], Done], as_json: bool
 ) -> Done:
     """Bring it into the workspace, which is made if need be, but not for a mistyped source."""
-    if not source.expanduser().exists():
+    # What an address names is looked for when it is opened.
+    if "://" not in str(source) and not Path(source).expanduser().exists():
         raise InputError(f"'{source}' does not exist. Give {what}.")
     with (
         Workspace(workspace, create=True).for_writing() as opened,
@@ -122,14 +113,16 @@ def _brought(
         return bring(opened, view)
 
 
-def _tell(done: ImportResult | DescriptionsImported, told: str, as_json: bool) -> None:
-    """What was done, in words or as JSON, and the first of the rows that gave nothing."""
+def _tell(done: ImportResult | DescriptionsImported | AnswersImported, told: str, as_json: bool) -> None:
+    """What was done, in words or as JSON, and the first of the rows, or files, that gave nothing."""
     if as_json:
         print_json({**done._asdict(), "bad": [row._asdict() for row in done.bad]})
         return
     console = Console()
     console.print(told, markup=False, highlight=False)
     for row in done.bad[:_BAD_ROWS]:
-        console.print(f"line {row.line}: {row.reason}", markup=False)
+        where = row.part if isinstance(row, BadPart) else f"line {row.line}"
+        console.print(f"{where}: {row.reason}", markup=False)
     if len(done.bad) > _BAD_ROWS:
-        console.print(f"and {len(done.bad) - _BAD_ROWS:,} more lines that gave nothing")
+        lines = "" if isinstance(done, AnswersImported) else " lines"
+        console.print(f"and {len(done.bad) - _BAD_ROWS:,} more{lines} that gave nothing")
