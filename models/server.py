@@ -18,6 +18,9 @@ _IDLE_S = 1.0
 """After that long with nothing to do, what comes is another stage."""
 _IN_ROW = 2
 """Failures in a row after which a server is rested. One may be the question's."""
+_DOWN_IN_ROW = 4
+"""Failures in a row, at the least, that make a server down. Where few tries are allowed, some questions of
+which each fails once, one after the other, are no outage yet; each has its own tries left."""
 
 
 class Server:
@@ -50,8 +53,8 @@ class Server:
         return limit - self._in_flight
 
     def down(self, retries: int) -> bool:
-        """Whether it has failed `retries` times more than once, with no answer between."""
-        return self._failed_in_row > retries
+        """Whether it has failed `retries` times more than once, and often enough, with no answer between."""
+        return self._failed_in_row > max(retries, _DOWN_IN_ROW - 1)
 
     def begin(self) -> None:
         """A question is sent."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from graphs.pause import Pause
-from models.chat import ChatModel
+from models.chat import ChatModel, Message
 from models.endpoint import Endpoint
 from models.tool_calls import ToolCaller
 from models.vectors import ServerEmbedder
@@ -62,6 +62,16 @@ def stored(database: Database) -> int:
 
 # one server
 # ---------------------------------------------------------------------------------------------------
+
+
+async def test_questions_that_each_fail_once_one_after_the_other_are_no_outage(server: FakeServer) -> None:
+    """Each has a try left; one is in flight at a time, so no failure hides another."""
+    server.trouble = Trouble(fail_first=1)
+    chat = ChatModel(Endpoint(server.base_url, MODEL, at_once=1, retries=1))
+    turns = [[Message("user", f"Describe picture {n}.")] for n in range(3)]
+    told = await asyncio.gather(*(chat.ask(turn, CaptionReply) for turn in turns))
+    assert len(told) == 3
+    assert sorted(server.asked().values()) == [2, 2, 2]
 
 
 async def test_more_are_given_to_a_server_that_can_do_more(server: FakeServer, database: Database) -> None:
