@@ -18,19 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.vectors import TextEmbedder
-from prompts import render
 from store.answers import Vectors
-from store.errors import ModelError
 from store.grouping import NameCount
 from store.records import Cluster, Criterion, Level
-from tools.ask import Asker, Question, Schema
+from tools.ask import Asker
 from tools.assign import NONE, choose_group
+from tools.broad_names import broad_names
 from tools.criterion_id import slug
-from tools.label import tidy
 from tools.likeness import likeness
 from tools.meaning import leading_names, same_meaning, ward_groups
 from tools.medoids import Matrix, medoids, nearest_medoid, worthwhile
-from tools.vague_name import vagueness
 
 SAME_NAME = 0.80
 """Cosine from which two names are one leaf."""
@@ -53,12 +50,6 @@ _ABSTRACT = 0.5
 """With a K below this share of the clusters that would be found without one, they are wider than any name."""
 _NEVER_MERGED = 40
 """Up to this many leaves are all kept."""
-
-
-class BroadReply(Schema):
-    """The broad groups of a criterion."""
-
-    groups: list[str]
 
 
 @dataclass(frozen=True)
@@ -86,6 +77,13 @@ class _Builder:
         """How alike every two leaves are; shape (n, n)."""
         vectors = np.stack([leaf.vector for leaf in leaves])
         return likeness([leaf.label for leaf in leaves], vectors, self.evidence)
+
+    async def broad_names(self, groups: Sequence[_Group], count: int) -> list[str]:
+        """At most `count` names under which the groups can be sorted."""
+        labels = [group.label for group in groups]
+        return await broad_names(
+            labels, count, self.criterion, self.text, self.embedder, on_answer=self.on_answer
+        )
 
 
 async def build_hierarchy(
@@ -201,7 +199,7 @@ async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_
     Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
     see. A middle group that fits none stays on its own.
     """
-    offered = await _broad_names(make, middle, count)
+    offered = await make.broad_names(middle, count)
     if len(offered) < 2:
         return [_over(group.label, [group]) for group in middle]
     return await _sorted(make, middle, offered, none=True)
@@ -212,27 +210,12 @@ async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Gr
 
     Where it does not find K that all get something, the clusters are those around the K medoids.
     """
-    offered = await _broad_names(make, middle, k)
+    offered = await make.broad_names(middle, k)
     if len(offered) == k:
         tops = await _sorted(make, middle, offered, none=False)
         if len(tops) == k:
             return tops
     return _around(middle, make.alike(middle), k)
-
-
-async def _broad_names(make: _Builder, middle: Sequence[_Group], count: int) -> list[str]:
-    """At most `count` names for broad groups: different in meaning, and saying something."""
-    labels = [group.label for group in sorted(middle, key=lambda group: -group.weight)]
-    turns = render("build_hierarchy_coarse", criterion=make.criterion, labels=labels, count=count)
-    (answer,) = await make.text.ask_many("hierarchy", [Question(turns, BroadReply, max_tokens=200)])
-    make.on_answer()
-    said = [] if isinstance(answer, ModelError) else [tidy(name) for name in answer.value.groups]
-    names = list(dict.fromkeys(name for name in said if not vagueness(name, make.criterion)))
-    if not names:
-        return []
-    groups = same_meaning(names, make.embedder.embed(names), similarity=SAME_NAME)
-    first = {int(group): name for name, group in reversed(list(zip(names, groups, strict=True)))}
-    return [name for name in names if name in first.values()][:count]
 
 
 async def _sorted(

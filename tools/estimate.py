@@ -15,6 +15,7 @@ from store.backlog import Backlog
 from store.estimates import StageEstimate
 from store.records import Criterion
 from store.workspace import Workspace
+from tools.broad_names import ORDERS
 from tools.build_hierarchy import FEW, ODD_MOST
 from tools.call_cost import CallCost, Calls, total
 from tools.naming_sample import sample_size
@@ -96,12 +97,12 @@ def tree_calls(names: int, k: int | None) -> int:
     """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
 
     Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
-    broad ones that one call names. With a K that is no wider than they are nothing is asked.
+    broad ones that a few calls name. With a K that is no wider than they are nothing is asked.
     """
     middle = min(names, round(2 * math.sqrt(names)))
     if k is not None:
-        return 1 + middle if 2 * k < middle else 0
-    return min(ODD_MOST, names // 4) + (1 + middle if middle > FEW else 0)
+        return ORDERS + middle if 2 * k < middle else 0
+    return min(ODD_MOST, names // 4) + (ORDERS + middle if middle > FEW else 0)
 
 
 class Estimator:

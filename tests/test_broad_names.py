@@ -1,0 +1,107 @@
+"""Broad names: the list that most orders of the labels lead to, whatever order they come in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from pydantic import BaseModel
+
+from models.chat import Message, Reply
+from models.embedder import Embedder
+from models.fleet import Gate
+from models.vectors import TextEmbedder
+from models.weights import default_cache
+from store.records import Criterion, Usage
+from store.workspace import Workspace
+from tools.ask import Asker
+from tools.broad_names import ORDERS, BroadReply, broad_names
+
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+SUBJECT = Criterion("subject", "Subject", "Which thing is shown.")
+LABELS = ["dog", "car", "oak", "cat", "bus", "rose", "horse", "tram"]
+
+
+class Fickle:
+    """A model whose list depends on the order in which it reads the labels."""
+
+    name = "fickle"
+    at_once = 4
+
+    def __init__(self, say: Callable[[list[str]], list[str]]) -> None:
+        self.say = say
+        self.read: list[list[str]] = []
+
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        reply: type[ReplyT],
+        *,
+        max_tokens: int = 512,
+        gate: Gate | None = None,
+    ) -> Reply[ReplyT]:
+        found = re.search(r"Labels: (.+)", str(messages[-1].text))
+        assert found is not None
+        self.read.append(found[1].split(", "))
+        value = reply.model_validate(BroadReply(groups=self.say(self.read[-1])).model_dump())
+        return Reply(value, Usage())
+
+
+@pytest.fixture(scope="module")
+def embedder() -> TextEmbedder:
+    return Embedder.load(default_cache())
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with Workspace(tmp_path / "w", create=True).for_writing() as opened:
+        yield opened
+
+
+async def ask(model: Fickle, workspace: Workspace, embedder: TextEmbedder, labels: list[str]) -> list[str]:
+    return await broad_names(labels, 3, SUBJECT, Asker(model, workspace.answers), embedder)
+
+
+@pytest.mark.model
+async def test_a_list_that_one_order_alone_leads_to_is_not_taken(
+    workspace: Workspace, embedder: TextEmbedder
+) -> None:
+    """Each order has its own words; all but that of the labels as sorted mean animals, vehicles, plants."""
+    same = iter([["animals", "vehicles", "plants"], ["beasts", "cars and buses", "flowers and trees"]] * 3)
+    odd = ["things with legs", "red things", "sharp tools"]
+    model = Fickle(lambda read: odd if read == sorted(LABELS) else next(same))
+    assert await ask(model, workspace, embedder, LABELS) == ["animals", "vehicles", "plants"]
+    assert len(model.read) == ORDERS
+    assert len({*map(tuple, model.read)}) == ORDERS
+    assert all(sorted(read) == sorted(LABELS) for read in model.read)
+
+
+@pytest.mark.model
+async def test_the_order_of_the_labels_changes_nothing_and_asks_nothing(
+    workspace: Workspace, embedder: TextEmbedder
+) -> None:
+    model = Fickle(lambda read: [f"like {label}" for label in read[:3]])
+    first = await ask(model, workspace, embedder, LABELS)
+    assert await ask(model, workspace, embedder, LABELS[::-1]) == first
+    assert len(model.read) == ORDERS
+
+
+@pytest.mark.model
+async def test_names_that_say_nothing_or_the_same_are_left_out(
+    workspace: Workspace, embedder: TextEmbedder
+) -> None:
+    model = Fickle(lambda _: ["Animals", "subjects", "other", "animal", "vehicles", "plants", "tools"])
+    assert await ask(model, workspace, embedder, LABELS) == ["animals", "vehicles", "plants"]
+
+
+@pytest.mark.model
+async def test_one_name_is_taken_only_when_no_order_leads_to_more(
+    workspace: Workspace, embedder: TextEmbedder
+) -> None:
+    split = Fickle(lambda read: ["animals", "vehicles"] if read == sorted(LABELS) else ["animals"])
+    assert await ask(split, workspace, embedder, LABELS) == ["animals", "vehicles"]
+    alone = Fickle(lambda read: ["birds"] if read == sorted(LABELS[:-1]) else [])
+    assert await ask(alone, workspace, embedder, LABELS[:-1]) == ["birds"]
