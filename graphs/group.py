@@ -19,7 +19,7 @@ from graphs.tag_fields import answering_fields, tagged_images
 from store.answers import Vectors
 from store.records import Cluster, Criterion, Level
 from tools.assign import assign
-from tools.assign_alike import ALIKE, assign_alike
+from tools.assign_alike import ALIKE, assign_alike, second_look
 from tools.build_hierarchy import build_hierarchy
 from tools.carry_over import carry_over, settle_lost
 from tools.estimate import tree_calls
@@ -105,11 +105,12 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
             grouping.add_assignments(made)
             unnamed += [image_id for image_id in part if image_id not in names]
         places = _learnt(context, criterion, clusters) if unnamed else None
+        share = second_look(context.workspace.catalogue.caption_count())
         for part in _parts(unnamed):
             if places is None:
                 break  # Nothing was named, for want of a valid reply: the next run asks again.
             await context.pause.passed()
-            await _place_alike(context, criterion, clusters, places, part, current)
+            await _place_alike(context, criterion, clusters, places, part, share, current)
     return {}
 
 
@@ -141,9 +142,13 @@ async def _place_alike(
     clusters: Sequence[Cluster],
     places: Places,
     ids: Sequence[str],
+    share: float,
     current: Stage,
 ) -> None:
-    """Name and place images by their likeness to named ones; both are durable together."""
+    """Name and place images by their likeness to named ones; both are durable together.
+
+    The model may be asked about so large a `share` of them.
+    """
     grouping = context.workspace.grouping
     told = grouping.descriptions(criterion.id, ids)
     known = [image_id for image_id in ids if image_id in told]
@@ -157,6 +162,7 @@ async def _place_alike(
         criterion,
         context.text,
         context.embedder,
+        second_look=share,
         on_answer=current.step,
     )
     with context.workspace.database.transaction():

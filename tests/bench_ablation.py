@@ -55,9 +55,9 @@ LESS = {
     "words alone": Parts(evidence=False),
     "odd not asked": Parts(ask_odd=False),
     "coarse not asked": Parts(ask_broad=False),
-    "no second look": Parts(second_look=0.0),
-    "nearest named": Parts(second_look=0.0, learn=nearest),
-    "nothing learnt": Parts(second_look=0.0, learn=largest),
+    "no second look": Parts(second_look=False),
+    "nearest named": Parts(second_look=False, learn=nearest),
+    "nothing learnt": Parts(second_look=False, learn=largest),
 }
 """The method without one of its parts; the last three without the second look too, which would mend them."""
 

@@ -18,7 +18,7 @@ from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
 from tools.ask import Asker
-from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike
+from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike, second_look
 from tools.learn_places import UNCLEAR, Place, Places
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
@@ -78,6 +78,7 @@ async def carried(
         SUBJECT,
         text,
         Words(),
+        second_look=0.15,
         on_answer=lambda: answered.append(None),
     )
     assert [one.name.image_id for one in made] == [one.assignment.image_id for one in made] == ids
@@ -89,6 +90,14 @@ def asked_about(server: FakeServer) -> set[str]:
     """The last line of every question for a name."""
     turns = [server.bodies[digest]["messages"][-1]["content"] for digest in server.asked("NamesReply")]
     return {str(turn).rpartition("Text: ")[2].strip() for turn in turns}
+
+
+def test_of_many_images_a_smaller_share_is_looked_at_but_never_fewer() -> None:
+    assert second_look(0) == second_look(1) == second_look(10_000) == 0.15
+    counts = [100, 1_000, 10_000, 11_378, 20_000, 100_000, 1_000_000]
+    looked_at = [second_look(count) * count for count in counts]
+    assert looked_at == sorted(looked_at)
+    assert looked_at[-1] == pytest.approx(16_000)
 
 
 async def test_what_is_sure_is_placed_without_a_question(server: FakeServer, text: Asker) -> None:

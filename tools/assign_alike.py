@@ -21,8 +21,8 @@ ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
 DOUBT = 0.7
 """Probability of a place below which the language model is asked for the name, if it may be."""
-SECOND_LOOK = 0.15
-"""Share of the images that may be asked about, the most doubtful."""
+_SHARE = 0.15
+_PER_ROOT = 16.0
 
 
 class Carried(NamedTuple):
@@ -30,6 +30,15 @@ class Carried(NamedTuple):
 
     name: Name
     assignment: Assignment
+
+
+def second_look(count: int) -> float:
+    """The share of `count` images that the model may be asked about after all, the most doubtful.
+
+    15 % up to some ten thousand; of more, 16 times the square root of their number: 5,060 of 100,000, 16,000
+    of a million. So the questions grow with what there is to learn, not with the images.
+    """
+    return min(_SHARE, _PER_ROOT / math.sqrt(max(count, 1)))
 
 
 async def assign_alike(
@@ -42,7 +51,7 @@ async def assign_alike(
     text: Asker,
     embedder: TextEmbedder,
     *,
-    second_look: float = SECOND_LOOK,
+    second_look: float,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Carried]:
     """Place images by what was learnt from the named ones; the model names those that are in doubt.

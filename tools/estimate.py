@@ -15,6 +15,7 @@ from store.backlog import Backlog
 from store.estimates import StageEstimate
 from store.records import Criterion
 from store.workspace import Workspace
+from tools.assign_alike import second_look
 from tools.broad_names import ORDERS
 from tools.build_hierarchy import FEW, ODD_MOST
 from tools.call_cost import CallCost, Calls, total
@@ -31,7 +32,7 @@ _STRANGERS = 0.25
 """Share of the images that join an existing tree about which the model is asked."""
 _MERGES = 0.25
 """Comparisons for each call of the proposer, until that was measured."""
-_SECOND_LOOK = 0.1
+_DOUBTFUL = 0.1
 """Share of the unnamed images about which the model is asked in the end."""
 _STAGES = ("caption", "propose", "merge", "rules", "describe", "name", "hierarchy", "assign", "split")
 """In the order of a run."""
@@ -243,7 +244,8 @@ class Estimator:
         seen = self._backlog.to_describe(self._vision_model, criterion_ids)
         told = self._backlog.to_name(self._vision_model, criterion_ids)
         sample = told.number if self._name_all else sample_size(told.number)
-        again = math.ceil(_SECOND_LOOK * (told.number - sample) * told.criteria)
+        looked_at = min(_DOUBTFUL, second_look(told.number))
+        again = math.ceil(looked_at * (told.number - sample) * told.criteria)
         return [
             self._asked("describe", seen.number if self._vision_model else 0, seen.criteria, vision=True),
             self._asked("name", sample, told.criteria),

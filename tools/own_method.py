@@ -16,7 +16,7 @@ from store.grouping import NameCount
 from store.records import LEVELS, Assignment, Cluster, Criterion, Level, Name
 from tools.ask import Asker
 from tools.assign import assign
-from tools.assign_alike import SECOND_LOOK, assign_alike
+from tools.assign_alike import assign_alike, second_look
 from tools.build_hierarchy import build_hierarchy
 from tools.evaluate import clusters_at
 from tools.learn_places import Placing, learn_places
@@ -48,8 +48,8 @@ class Parts:
     """Ask the model about leaves that are like none of the middle clusters."""
     ask_broad: bool = True
     """Have the model make the coarse level."""
-    second_look: float = SECOND_LOOK
-    """Share of the unnamed texts that may be asked about after all."""
+    second_look: bool = True
+    """Ask the model about the most doubtful of the unnamed texts."""
     learn: Learn = learn_places
 
 
@@ -110,7 +110,7 @@ async def organise_texts(
             criterion,
             text,
             embedder,
-            second_look=parts.second_look,
+            second_look=second_look(len(distinct)) if parts.second_look else 0.0,
             on_answer=on_answer,
         )
         if places and rest
