@@ -20,7 +20,6 @@ _CAPTION_CHARS = 600
 """Of a caption that is longer, the proposer sees the beginning."""
 _SAMPLE = 2_000
 """Captions among which the batches are drawn; of more, a random sample."""
-_READ = 1_000
 _EMBED = 64
 
 
@@ -63,9 +62,7 @@ def _sample(workspace: Workspace, seed: int) -> dict[str, str]:
 
 
 def _captions(workspace: Workspace) -> Iterator[tuple[str, str]]:
-    wanted = workspace.catalogue.captioned_ids()
-    for start in range(0, len(wanted), _READ):
-        ids = wanted[start : start + _READ]
+    for ids in workspace.catalogue.captioned():
         found = workspace.catalogue.captions(ids)
         yield from ((found[i].text[:_CAPTION_CHARS], i) for i in ids if i in found and found[i].text)
 

@@ -15,6 +15,10 @@ from tools.ask import Asker
 from tools.caption import ImageTagger
 from tools.rules import with_rules
 
+_CHUNK = 1_000
+_LEAST = 32
+_ROUNDS = 16
+
 
 @dataclass(frozen=True)
 class Options:
@@ -28,8 +32,6 @@ class Options:
     """How many batches; each shows other captions as long as there are any, to a call for each side."""
     max_criteria: int = 6
     """How many new criteria a discovery proposes at most."""
-    chunk: int = 32
-    """Images that are worked on before the store is written."""
     image_side: int = 768
     """Pixels of the longer side of what a vision model is sent."""
     share_twins: bool = True
@@ -100,6 +102,14 @@ class Context:
     clock: StageClock = field(default_factory=StageClock)
     tallies: dict[str, list[Tally]] = field(default_factory=dict)
     """Stage to what each of its parts has done in this run."""
+
+    def chunk(self, asked: Asker | None) -> int:
+        """How many images are worked on before their rows are written; None asks no model.
+
+        Enough to have all calls under way nearly all the time: at the end of a chunk some of them idle. What
+        was answered is durable before that.
+        """
+        return _CHUNK if asked is None else max(_LEAST, _ROUNDS * asked.chat.at_once)
 
     def criterion(self, criterion_id: str) -> Criterion:
         """The criterion as models are to read it: with the rules of the collection."""

@@ -5,11 +5,13 @@ START -> build -> place -> END. The graph is run once for each criterion, side b
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from graphs.batches import batches
 from graphs.context import Context
 from graphs.label import FAILED
 from graphs.naming import sampled_ranks
@@ -17,7 +19,8 @@ from graphs.progress import Stage, stage
 from graphs.state import GroupState
 from graphs.tag_fields import answering_fields, tagged_images
 from store.answers import Vectors
-from store.records import Cluster, Criterion, Level
+from store.grouping import Grouping
+from store.records import Cluster, Criterion, Level, Name
 from tools.assign import assign
 from tools.assign_alike import ALIKE, assign_alike, second_look
 from tools.build_hierarchy import build_hierarchy
@@ -28,7 +31,7 @@ from tools.likeness import name_evidence
 from tools.naming_sample import rank
 from tools.tag_tree import tag_tree
 
-_CHUNK = 500
+_CHUNK = 2_000
 """Images that are placed before the store is written."""
 _EXAMPLES = 5_000
 """Named images that are learnt from, at most."""
@@ -87,12 +90,11 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
     context, grouping = runtime.context, runtime.context.workspace.grouping
     criterion = context.criterion(state["criterion_id"])
     clusters = grouping.clusters(criterion.id)
-    ids = grouping.missing_ids("assignment", criterion.id)
-    with stage(runtime, "assign", len(ids)) as current:
-        unnamed: list[str] = []
-        for part in _parts(ids):
+    with stage(runtime, "assign", grouping.missing_count("assignment", criterion.id)) as current:
+        unnamed = 0
+        for part, names in _unplaced(grouping, criterion):
             await context.pause.passed()
-            names = grouping.names(criterion.id, part)
+            unnamed += len(part) - len(names)
             made = await assign(
                 [names[image_id] for image_id in part if image_id in names],
                 grouping.descriptions(criterion.id, part),
@@ -103,20 +105,22 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
                 on_answer=current.step,
             )
             grouping.add_assignments(made)
-            unnamed += [image_id for image_id in part if image_id not in names]
         places = _learnt(context, criterion, clusters) if unnamed else None
         share = second_look(context.workspace.catalogue.caption_count())
-        for part in _parts(unnamed):
+        for part, names in _unplaced(grouping, criterion):
             if places is None:
                 break  # Nothing was named, for want of a valid reply: the next run asks again.
             await context.pause.passed()
-            await _place_alike(context, criterion, clusters, places, part, share, current)
+            alike = [image_id for image_id in part if image_id not in names]
+            await _place_alike(context, criterion, clusters, places, alike, share, current)
     return {}
 
 
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), _CHUNK):
-        yield ids[start : start + _CHUNK]
+def _unplaced(grouping: Grouping, criterion: Criterion) -> Iterator[tuple[list[str], dict[str, Name]]]:
+    """The images without an assignment, chunk by chunk, with the names of those that have one."""
+    for part in batches(grouping.missing("assignment", criterion.id), _CHUNK):
+        ids = [image.image_id for image in part]
+        yield ids, grouping.names(criterion.id, ids)
 
 
 def _learnt(context: Context, criterion: Criterion, clusters: Sequence[Cluster]) -> Places | None:
@@ -156,7 +160,7 @@ async def _place_alike(
     made = await assign_alike(
         known,
         texts,
-        context.embedder.embed(texts),
+        await asyncio.to_thread(context.embedder.embed, texts),
         places,
         clusters,
         criterion,

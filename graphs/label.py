@@ -6,15 +6,20 @@ before the next. Which variant describes an image follows from what is known of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 
 from langgraph.runtime import Runtime
 
+from graphs.batches import batches
 from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from graphs.tag_fields import answering_fields
+from store.catalogue import Lacking
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
 from tools.describe import Seen, describe, describe_with_caption, describe_with_tags
@@ -42,28 +47,31 @@ def asked_together(criteria: Sequence[Criterion], *, one_at_a_time: bool) -> lis
 
 
 def chunks(
-    context: Context, wanted: Mapping[str, Collection[str]], criteria: Sequence[Criterion]
+    wanted: Mapping[str, Iterable[Lacking]], criteria: Sequence[Criterion], *, size: int
 ) -> Iterator[tuple[list[str], list[Criterion]]]:
     """The images wanted under any of the criteria, in chunks, each with the criteria that all of it lacks.
 
-    `wanted` maps each criterion's id to image ids.
+    `wanted` has for each criterion's id its images, as they joined. No more of them are held than a chunk.
     """
-    anything = set[str]().union(*(wanted[c.id] for c in criteria))
-    ids = [image_id for image_id in context.workspace.catalogue.captioned_ids() if image_id in anything]
-    for start in range(0, len(ids), context.options.chunk):
+    asked = heapq.merge(*(_under(c.id, wanted[c.id]) for c in criteria))
+    images = ((image.image_id, {c for _, c in rows}) for image, rows in groupby(asked, key=itemgetter(0)))
+    for chunk in batches(images, size):
         alike: dict[tuple[str, ...], list[str]] = {}
-        for image_id in ids[start : start + context.options.chunk]:
-            key = tuple(c.id for c in criteria if image_id in wanted[c.id])
-            alike.setdefault(key, []).append(image_id)
+        for image_id, lacks in chunk:
+            alike.setdefault(tuple(c.id for c in criteria if c.id in lacks), []).append(image_id)
         for key, group in alike.items():
             yield group, [c for c in criteria if c.id in key]
+
+
+def _under(criterion_id: str, images: Iterable[Lacking]) -> Iterator[tuple[Lacking, str]]:
+    return ((image, criterion_id) for image in images)
 
 
 async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:
     fields: dict[str, str] | None = None
     grouping = context.workspace.grouping
-    missing = {c.id: set(grouping.missing_ids("description", c.id)) for c in criteria}
-    for ids, asked in chunks(context, missing, criteria):
+    missing = {c.id: grouping.missing("description", c.id) for c in criteria}
+    for ids, asked in chunks(missing, criteria, size=context.chunk(context.vision)):
         await context.pause.passed()
         if fields is None:
             fields = await answering_fields(context, criteria)

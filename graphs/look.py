@@ -9,6 +9,7 @@ from pathlib import Path
 
 from langgraph.runtime import Runtime
 
+from graphs.batches import batches
 from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
@@ -24,6 +25,7 @@ from tools.scan import scan
 
 _TAG_CHUNK = 16
 """Images that the taggers hold in memory at a time."""
+_SHARED_AT_ONCE = 1_000
 
 
 async def scan_files(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -45,7 +47,7 @@ def _scan(context: Context, roots: Sequence[Path], current: Stage) -> None:
     for root in roots:
         for files in scan([root], known=catalogue.known_files, on_progress=current.report):
             catalogue.add_files(files, root=root)
-        catalogue.forget_files(root, seen={file.path for file in walk([root])})
+        catalogue.forget_files(root, seen=(file.path for file in walk([root])))
     if context.options.share_twins:
         catalogue.set_twins(group_near_duplicates(catalogue.phashes()))
     else:
@@ -63,20 +65,16 @@ async def caption_images(state: OrganiseState, runtime: Runtime[Context]) -> dic
             settle_lost(context.workspace, criterion.id)
     total = catalogue.image_count() - catalogue.caption_count()
     with stage(runtime, "caption", total) as current:
-        while ids := catalogue.uncaptioned(context.options.chunk, leaders=True):
-            for part in _parts(ids, _TAG_CHUNK if context.vision is None else context.options.chunk):
-                await context.pause.passed()
-                await _caption_chunk(context, part, current)
-        while ids := catalogue.uncaptioned(1_000, leaders=False):
-            _share(context, ids, current)
-    if not catalogue.captioned_ids():
+        size = _TAG_CHUNK if context.vision is None else context.chunk(context.vision)
+        for part in batches(catalogue.uncaptioned(leaders=True), size):
+            await context.pause.passed()
+            await _caption_chunk(context, [image.image_id for image in part], current)
+        for part in batches(catalogue.uncaptioned(leaders=False), _SHARED_AT_ONCE):
+            _share(context, [image.image_id for image in part], current)
+    if not next(catalogue.captioned(size=1), None):
         reasons = sorted(set(catalogue.failures().values()))[:3]
         raise MissingStep(f"No image could be captioned: {'; '.join(reasons) or 'no vision model is set'}.")
     return {}
-
-
-def _parts(ids: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 async def _caption_chunk(context: Context, ids: Sequence[str], current: Stage) -> None:

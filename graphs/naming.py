@@ -12,28 +12,34 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from graphs.batches import batches
 from graphs.context import Context
 from graphs.label import FAILED, asked_together, chunks
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
+from store.catalogue import Lacking
 from store.errors import ModelError
 from store.records import Criterion, Name
+from tools.meaning import first_alike
 from tools.name import SILENT, name
 from tools.naming_sample import first_ranks, rank, sample_size
 
 _READ = 2_000
-"""Descriptions that are read at a time to draw the sample."""
+"""Descriptions that are read at a time."""
+_COMPARED = 2_000
+"""Captions of which every two are compared."""
 
 
 async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
     """Name the sample under each criterion for which its descriptions came without names."""
     context = runtime.context
     criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
-    wanted = {c.id: _to_name(context, c) for c in criteria}
-    total = sum(map(len, wanted.values()))
+    samples = {c.id: _sample(context, c) for c in criteria}
+    total = sum(1 for c in criteria for _ in _to_name(context, c, samples[c.id]))
     with stage(runtime, "name", total) as current:
         for group in asked_together(criteria, one_at_a_time=context.options.one_at_a_time):
-            for ids, asked in chunks(context, wanted, group):
+            wanted = {c.id: _to_name(context, c, samples[c.id]) for c in group}
+            for ids, asked in chunks(wanted, group, size=min(context.chunk(context.text), _COMPARED)):
                 await context.pause.passed()
                 await _name_chunk(context, ids, asked, current)
     if total:
@@ -41,35 +47,40 @@ async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[s
     return {}
 
 
-def _to_name(context: Context, criterion: Criterion) -> set[str]:
+def _sample(context: Context, criterion: Criterion) -> frozenset[bytes] | None:
+    """The ranks of the texts to name; None where all are, or none lacks a name."""
+    lacking = context.workspace.grouping.missing("name", criterion.id)
+    if context.options.name_all or next(lacking, None) is None:
+        return None
+    return sampled_ranks(context, criterion)
+
+
+def _to_name(context: Context, criterion: Criterion, sample: frozenset[bytes] | None) -> Iterator[Lacking]:
     """The images of the sample that have no name yet."""
-    grouping = context.workspace.grouping
-    missing = grouping.missing_ids("name", criterion.id)
-    if context.options.name_all or not missing:
-        return set(missing)
-    first = sampled_ranks(context, criterion)
-    return {
-        image_id
-        for image_id, text in _texts(context, criterion, missing)
-        # What has no text is unclear without a question, and learns nothing from others.
-        if not text or rank(text, seed=context.options.seed) in first
-    }
+    lacking = context.workspace.grouping.missing("name", criterion.id)
+    if sample is None:
+        yield from lacking
+        return
+    for part in batches(lacking, _READ):
+        told = _texts(context, criterion, [image.image_id for image in part])
+        for image in part:
+            text = told[image.image_id]
+            # What has no text is unclear without a question, and learns nothing from others.
+            if not text or rank(text, seed=context.options.seed) in sample:
+                yield image
 
 
 def sampled_ranks(context: Context, criterion: Criterion) -> frozenset[bytes]:
     """The ranks of the texts that are in the sample of this criterion; see `tools.naming_sample`."""
-    everything = context.workspace.catalogue.captioned_ids()
-    texts = (text for _, text in _texts(context, criterion, everything))
-    return first_ranks(texts, sample_size(len(everything)), seed=context.options.seed)
+    catalogue = context.workspace.catalogue
+    texts = (text for ids in catalogue.captioned() for text in _texts(context, criterion, ids).values())
+    return first_ranks(texts, sample_size(catalogue.captioned_count()), seed=context.options.seed)
 
 
-def _texts(context: Context, criterion: Criterion, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _texts(context: Context, criterion: Criterion, ids: Sequence[str]) -> dict[str, str]:
     """Each image with what is known of it under the criterion; empty where that is nothing."""
-    for start in range(0, len(ids), _READ):
-        part = ids[start : start + _READ]
-        known = context.workspace.grouping.descriptions(criterion.id, part)
-        for image_id in part:
-            yield image_id, known[image_id].text if image_id in known else ""
+    known = context.workspace.grouping.descriptions(criterion.id, ids)
+    return {image_id: known[image_id].text if image_id in known else "" for image_id in ids}
 
 
 async def _name_chunk(
@@ -77,12 +88,13 @@ async def _name_chunk(
 ) -> None:
     """Name these images; criteria under which an image is told of in the same words are asked together."""
     grouping = context.workspace.grouping
-    told = {c.id: dict(_texts(context, c, ids)) for c in criteria}
+    told = {c.id: _texts(context, c, ids) for c in criteria}
     shared = _shared(context, ids, criteria)
+    followed = _followed(context, [i for i in ids if i not in shared], criteria)
     questions: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     names: list[Name] = [n for group in shared.values() for n in group]
     for image_id in ids:
-        if image_id in shared:
+        if image_id in shared or image_id in followed:
             continue
         by_text: dict[str, list[str]] = {}
         for criterion in criteria:
@@ -93,9 +105,13 @@ async def _name_chunk(
             else:
                 names += [Name(image_id, one, "", SILENT, context.text.chat.name) for one in about]
                 current.step(len(about))
-    current.step(len(shared) * len(criteria))
+    current.step((len(shared) + len(followed)) * len(criteria))
     for key, asked in questions.items():
         names += await _ask(context, [c for c in criteria if c.id in key], asked, current)
+    said: dict[str, list[Name]] = {}
+    for one in names:
+        said.setdefault(one.image_id, []).append(one)
+    names += [replace(one, image_id=image_id) for image_id, first in followed.items() for one in said[first]]
     grouping.add_names(names)
 
 
@@ -139,6 +155,17 @@ def _shared(context: Context, ids: Sequence[str], criteria: Sequence[Criterion])
                 found[image_id] = [replace(names[other], image_id=image_id) for names in known]
                 break
     return found
+
+
+def _followed(context: Context, ids: Sequence[str], criteria: Sequence[Criterion]) -> dict[str, str]:
+    """Images to the first of `ids` whose caption means the same, whose names they take when it has them."""
+    least = context.options.share_similarity
+    if least > 1:
+        return {}
+    told = _told_by_caption(context, ids, criteria)
+    captions = context.workspace.catalogue.captions(told)
+    firsts = first_alike(context.embedder.embed([captions[i].text for i in told]), similarity=least)
+    return {i: told[first] for i, first in zip(told, firsts, strict=True) if told[first] != i}
 
 
 def _told_by_caption(context: Context, ids: Sequence[str], criteria: Sequence[Criterion]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphs.context import Context
+from store.backlog import Backlog
 from store.records import Criterion, Tag
 from tools.describe import choose_field
 from tools.propose_from_tags import FieldValues, field_of, telling_fields
@@ -15,9 +16,10 @@ def tags_of_images(context: Context) -> dict[str, tuple[Tag, ...]]:
     if context.taggers is None:
         return {}
     catalogue = context.workspace.catalogue
-    captions = catalogue.captions(catalogue.captioned_ids())
-    tagged = {image_id: caption.tags for image_id, caption in captions.items() if caption.tags}
-    return tagged if 2 * len(tagged) >= len(captions) else {}
+    if 2 * Backlog(context.workspace.database).tagged() < catalogue.captioned_count():
+        return {}
+    captions = (caption for ids in catalogue.captioned() for caption in catalogue.captions(ids).values())
+    return {caption.image_id: caption.tags for caption in captions if caption.tags}
 
 
 def tagged_images(context: Context) -> list[tuple[Tag, ...]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,18 @@ LIVE_ASSIGNMENT = LIVE.replace("i.id", "a.image_id")
 """The same of an assignment, without the table of images: so an index can answer alone."""
 SETTLED = f"NOT (c.model = '{STAND_IN}' AND i.format != 'none')"
 """The caption `c` of image `i` is not one that a run will replace by looking at the image."""
+
+
+PAGE = 5_000
+"""Images that are read at a time where all are gone through."""
+
+
+class Lacking(NamedTuple):
+    """An image that lacks something."""
+
+    place: int
+    """Its place in the order in which images joined."""
+    image_id: str
 
 
 class SkippedFile(NamedTuple):
@@ -70,12 +83,16 @@ class Catalogue:
                 ],
             )
 
-    def forget_files(self, root: Path, *, seen: set[Path]) -> int:
-        """Drop the files of `root` that a scan did not see any more. Returns how many."""
-        rows = self._db.rows("SELECT path FROM file WHERE root = ?", (str(root),))
-        gone = [(path,) for (path,) in rows if Path(path) not in seen]
-        self._db.write_many("DELETE FROM file WHERE path = ?", gone)
-        return len(gone)
+    def forget_files(self, root: Path, *, seen: Iterable[Path]) -> None:
+        """Drop the files of `root` that a scan did not see any more."""
+        self._db.write("CREATE TEMP TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._db.write("DELETE FROM seen")
+        paths = iter(seen)
+        while part := [(str(path),) for path in islice(paths, PAGE)]:
+            self._db.write_many("INSERT OR IGNORE INTO seen VALUES (?)", part)
+        lost = "DELETE FROM file WHERE root = ? AND path NOT IN (SELECT path FROM seen)"
+        self._db.write(lost, (str(root),))
+        self._db.write("DROP TABLE seen")
 
     def roots(self) -> list[Path]:
         """The folders, files and lists that scans were given."""
@@ -136,16 +153,20 @@ class Catalogue:
 
     # captions --------------------------------------------------------------------------------------------
 
-    def uncaptioned(self, limit: int, *, leaders: bool) -> list[str]:
-        """Up to `limit` images with no caption and no failure, group leaders or those that follow one."""
+    def uncaptioned(self, *, leaders: bool) -> Iterator[Lacking]:
+        """Images with no caption and no failure, group leaders or those that follow one, as they joined.
+
+        What is written while they are gone through does not disturb it.
+        """
         query = (
-            f"SELECT i.id FROM image i WHERE {LIVE} AND i.format != 'none'"
+            f"SELECT i.seq, i.id FROM image i WHERE {LIVE} AND i.format != 'none'"
             f" AND i.twin_of {'=' if leaders else '!='} ''"
             f" AND NOT EXISTS (SELECT 1 FROM caption c WHERE c.image_id = i.id AND c.model != '{STAND_IN}')"
             " AND NOT EXISTS (SELECT 1 FROM failure x WHERE x.image_id = i.id AND x.stage = 'caption')"
-            " ORDER BY i.seq LIMIT ?"
+            " AND i.seq > ? ORDER BY i.seq LIMIT ?"
         )
-        return [row[0] for row in self._db.rows(query, (limit,))]
+        for rows in self._db.pages(query, size=PAGE):
+            yield from (Lacking(*row) for row in rows)
 
     def add_captions(self, captions: Sequence[Caption]) -> None:
         """Store captions; one that was there is replaced, with what was read from it where it stood in."""
@@ -163,10 +184,20 @@ class Catalogue:
         query = f"SELECT COUNT(*) FROM caption c JOIN image i ON i.id = c.image_id WHERE {LIVE} AND {SETTLED}"
         return self._db.number(query)
 
-    def captioned_ids(self) -> list[str]:
-        """The images that have a caption, if only one that stands in, in the order in which they joined."""
-        query = f"SELECT i.id FROM image i JOIN caption c ON c.image_id = i.id WHERE {LIVE} ORDER BY i.seq"
-        return [row[0] for row in self._db.rows(query)]
+    def captioned_count(self) -> int:
+        """How many images have a caption, if only one that stands in."""
+        return self._db.number(
+            f"SELECT COUNT(*) FROM caption c JOIN image i ON i.id = c.image_id WHERE {LIVE}"
+        )
+
+    def captioned(self, *, size: int = PAGE) -> Iterator[list[str]]:
+        """The images that have a caption, if only one that stands in, as they joined, `size` at a time."""
+        query = (
+            f"SELECT i.seq, i.id FROM image i CROSS JOIN caption c ON c.image_id = i.id WHERE {LIVE}"
+            " AND i.seq > ? ORDER BY i.seq LIMIT ?"
+        )
+        for rows in self._db.pages(query, size=size):
+            yield [image_id for _, image_id in rows]
 
     def tag_fields(self) -> list[str]:
         """The fields that the embedded taggers filled for any image, in their own order of importance."""

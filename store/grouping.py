@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from store.catalogue import LIVE, LIVE_ASSIGNMENT
+from store.catalogue import LIVE, LIVE_ASSIGNMENT, PAGE, Lacking
 from store.database import Database, Row
 from store.errors import InputError
 from store.records import Assignment, Cluster, Criterion, Description, Name, Status
@@ -21,9 +21,8 @@ _SAVE_CRITERION = (
     " likely=excluded.likely, support=excluded.support"
 )
 _MISSING = (
-    f"SELECT {{what}} FROM image i JOIN caption c ON c.image_id = i.id WHERE {LIVE}"
+    f"SELECT {{what}} FROM image i CROSS JOIN caption c ON c.image_id = i.id WHERE {LIVE}"
     " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = ? AND t.image_id = i.id)"
-    " ORDER BY i.seq"
 )
 NOT_IMPORTED = {
     "description": " AND imported_as = ''",
@@ -110,9 +109,14 @@ class Grouping:
 
     # descriptions and names ------------------------------------------------------------------------------
 
-    def missing_ids(self, table: str, criterion_id: str) -> list[str]:
-        """Captioned images that lack a row in `description`, `name` or `assignment`, as they joined."""
-        return [row[0] for row in self._db.rows(_MISSING.format(what="i.id", table=table), (criterion_id,))]
+    def missing(self, table: str, criterion_id: str) -> Iterator[Lacking]:
+        """Captioned images that lack a row in `description`, `name` or `assignment`, as they joined.
+
+        What is written while they are gone through does not disturb it.
+        """
+        query = f"{_MISSING.format(what='i.seq, i.id', table=table)} AND i.seq > ? ORDER BY i.seq LIMIT ?"
+        for rows in self._db.pages(query, (criterion_id,), size=PAGE):
+            yield from (Lacking(*row) for row in rows)
 
     def missing_count(self, table: str, criterion_id: str) -> int:
         """How many captioned images lack a row in `description`, `name` or `assignment`."""

@@ -19,12 +19,13 @@ import numpy as np
 from chromadb.api.collection_configuration import CreateHNSWConfiguration
 from chromadb.api.types import Where
 from chromadb.errors import ChromaError, InternalError, NotFoundError
+from numpy.typing import NDArray
 
 from store import memory_check
 from store.answers import Vectors
 from store.errors import WorkspaceError
 from store.memory_index import EmbeddedIndex, Index, ServedIndex
-from store.memory_rows import KINDS, PAGE, Kind, Remembered, Scalar, fingerprint, pages
+from store.memory_rows import KINDS, PAGE, Fingerprint, Kind, Remembered, Scalar, fingerprint, pages
 from store.workspace import Workspace
 
 T = TypeVar("T")
@@ -203,9 +204,7 @@ class CaptionMemory:
             collection = self._collection(kind)
             if not memory_check.finds_itself(collection, _CHECKED_ROWS):
                 raise InternalError(f"known {kind} rows are not found by their own vectors")
-            now = fingerprint(self._workspace.database, kind)
-            if collection.count() != now.rows or self._synced(kind) != now.digest:
-                self._sync(kind)
+        self._sync_all()
 
     def _synced(self, kind: Kind) -> str:
         """Digest of the catalogue that the memory last agreed with, if it was not changed since."""
@@ -248,28 +247,27 @@ class CaptionMemory:
 
     def _sync_all(self) -> None:
         for kind in KINDS:
-            self._sync(kind)
+            # Taken first: what is written meanwhile makes the next open look again.
+            now = fingerprint(self._workspace.database, kind)
+            if self._collection(kind).count() != now.rows or self._synced(kind) != now.digest:
+                self._sync(kind, now)
 
-    def _sync(self, kind: Kind) -> None:
+    def _sync(self, kind: Kind, now: Fingerprint) -> None:
         collection, database = self._collection(kind), self._workspace.database
-        # Taken first: what is written meanwhile makes the next open look again.
-        state = fingerprint(database, kind).digest
         empty = collection.count() == 0
-        wanted: set[str] = set()
         added = 0
         for page in pages(database, kind):
             known = {} if empty else self._get(collection, [row.id for row in page])
             stale = [row for row in page if not _holds(known.get(row.id), row)]
             self._upsert(collection, stale)
-            wanted.update(row.id for row in page)
             added += len(stale)
             if len(stale) == PAGE:
                 self._on_event(f"Caption memory: {added:,} {kind}s so far.")
-        lost = list(self._ids(collection) - wanted) if collection.count() != len(wanted) else []
+        lost = self._lost(collection, kind) if collection.count() != now.rows else []
         self._delete(collection, lost)
         if added or lost:
             self._on_event(f"Caption memory: {added:,} {kind}s added, {len(lost):,} dropped.")
-        self._set_synced(kind, state)
+        self._set_synced(kind, now.digest)
         self._changed.discard(kind)
 
     def _upsert(self, collection: chromadb.Collection, rows: Sequence[Remembered]) -> None:
@@ -291,11 +289,15 @@ class CaptionMemory:
                 found[row_id] = Remembered(row_id, text, cast("Mapping[str, Scalar]", metadata or {}))
         return found
 
-    def _ids(self, collection: chromadb.Collection) -> set[str]:
-        ids: set[str] = set()
+    def _lost(self, collection: chromadb.Collection, kind: Kind) -> list[str]:
+        """The ids that the catalogue lacks; of those that it has, no more than 8 bytes each are held."""
+        wanted = [_hashes([row.id for row in page]) for page in pages(self._workspace.database, kind)]
+        known = np.concatenate([np.zeros(0, dtype=np.int64), *wanted])
+        lost: list[str] = []
         for offset in range(0, collection.count(), PAGE):
-            ids.update(collection.get(limit=PAGE, offset=offset, include=[])["ids"])
-        return ids
+            ids = collection.get(limit=PAGE, offset=offset, include=[])["ids"]
+            lost += [one for one, there in zip(ids, np.isin(_hashes(ids), known), strict=True) if not there]
+        return lost
 
     def _delete(self, collection: chromadb.Collection, ids: Sequence[str]) -> None:
         for part in _parts(list(dict.fromkeys(ids)), min(PAGE, self._index.client.get_max_batch_size())):
@@ -349,6 +351,11 @@ _HOPELESS = (
 def _holds(known: Remembered | None, row: Remembered) -> bool:
     """Whether `known` says what `row` says (it may hold more metadata)."""
     return known is not None and known.text == row.text and row.metadata.items() <= known.metadata.items()
+
+
+def _hashes(ids: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each id, the same in all of this process. Two ids of a million share one by 1 to 10^7."""
+    return np.array([hash(one) for one in ids], dtype=np.int64)
 
 
 def _parts(rows: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -16,8 +16,17 @@ Scalar = str | int | float | bool
 PAGE = 5_000
 """Rows that travel at once: Chroma takes no more ids in one call."""
 
+NOT_CAPTION: Mapping[Kind, str] = {
+    "caption": "",
+    "description": (
+        " AND NOT EXISTS (SELECT 1 FROM caption c WHERE c.image_id = t.image_id AND c.text = t.text)"
+    ),
+    "name": "",
+}
+"""Where a caption tells of a criterion, it stands as the description too; such a text is held once."""
 _FROM: Mapping[Kind, str] = {
-    kind: f"FROM {kind} t JOIN image i ON i.id = t.image_id WHERE {LIVE} AND t.text != ''" for kind in KINDS
+    kind: f"FROM {kind} t JOIN image i ON i.id = t.image_id WHERE {LIVE} AND t.text != ''{NOT_CAPTION[kind]}"
+    for kind in KINDS
 }
 
 

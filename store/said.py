@@ -7,15 +7,15 @@ from typing import Literal
 
 from store.catalogue import LIVE
 from store.database import Database
-from store.memory_rows import description_id
+from store.memory_rows import NOT_CAPTION, description_id
 
 TextKind = Literal["caption", "description"]
 _LIVE = LIVE.replace("i.id", "t.image_id")
 
 
 def distinct_texts(database: Database, kind: TextKind, *, most: int) -> dict[str, str]:
-    """Each distinct text to the memory's id of one of its rows; empty when there are more than `most`."""
-    source = f"FROM {kind} t WHERE t.text != '' AND {_LIVE}"
+    """Each distinct text that the memory holds to the id of one of its rows; empty with more than `most`."""
+    source = f"FROM {kind} t WHERE t.text != '' AND {_LIVE}{NOT_CAPTION[kind]}"
     known = database.rows(f"SELECT DISTINCT t.text {source} LIMIT ?", (most + 1,))
     if len(known) > most:
         return {}

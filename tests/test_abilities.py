@@ -23,6 +23,7 @@ from store.records import Assignment, Caption, Criterion, Image, ScannedFile
 from store.workspace import Workspace
 from tests.desks import desk_of
 from tests.fake_server import MODEL, FakeServer
+from tests.ids import captioned_ids
 from tests.scenes import fill_with_scenes
 from tests.test_edits import state
 from tests.test_memory import embed_words
@@ -280,7 +281,7 @@ async def test_show_unclear_gives_the_reasons(desk: Desk) -> None:
 
 
 async def test_explain_criterion_says_where_it_comes_from(desk: Desk) -> None:
-    grouping, ids = desk.workspace.grouping, desk.workspace.catalogue.captioned_ids()
+    grouping, ids = desk.workspace.grouping, captioned_ids(desk.workspace.catalogue)
     grouping.add_sources("location", [(0, ids[:3]), (4, ids[3:6])])
     await do(desk, "refine_criterion", criterion="Location", guidance="only indoors")
     await do(desk, "undo")
@@ -363,7 +364,7 @@ async def test_cross_criteria_gives_a_table_that_adds_up(still: Desk) -> None:
 
 
 async def test_find_images_finds_by_caption_and_within_a_cluster(still: Desk) -> None:
-    ids = still.workspace.catalogue.captioned_ids()
+    ids = captioned_ids(still.workspace.catalogue)
     wanted = still.workspace.catalogue.captions(ids)[ids[0]]
     told = await do(still, "find_images", query=wanted.text)
     assert told.images[0] == ids[0]

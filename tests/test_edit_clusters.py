@@ -18,6 +18,7 @@ from store.errors import InputError
 from store.records import LEVELS, Assignment, Caption, Cluster, Criterion, Description, Image, Name
 from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer
+from tests.ids import missing_ids
 from tests.spine import make_collection, run_here, wish
 from tests.test_edits import state
 from tools import edit
@@ -83,7 +84,7 @@ def grow(workspace: Workspace, shape: dict[str, dict[str, list[str]]], *, place:
 def assign_by_name(workspace: Workspace) -> None:
     """What `graphs.group.place` does with names that the tree knows, for images without an assignment."""
     leaf_of = {raw: c.id for c in workspace.grouping.clusters("subject") for raw in c.names}
-    missing = workspace.grouping.missing_ids("assignment", "subject")
+    missing = missing_ids(workspace.grouping, "assignment", "subject")
     names = workspace.grouping.names("subject", missing)
     workspace.grouping.add_assignments(
         [
@@ -324,7 +325,7 @@ def test_an_image_put_somewhere_by_hand_stays_there(workspace: Workspace) -> Non
     assert where(workspace, "car0") == where(workspace, "blur") == "animals > cats > cat"
     made = workspace.grouping.assignments_of("subject", ["car0"])["car0"]
     assert (made.how, made.confidence, made.unclear) == ("person", 1.0, "")
-    assert workspace.grouping.missing_ids("assignment", "subject") == []
+    assert missing_ids(workspace.grouping, "assignment", "subject") == []
     aside = move_images(workspace, "subject", ["car0"], "", who="person")
     assert aside.id == ""
     assert workspace.grouping.assignments_of("subject", ["car0"])["car0"].unclear == "set aside by hand"
@@ -533,7 +534,7 @@ def test_a_run_carries_over_and_leaves_alone_what_was_put_somewhere_by_hand(tmp_
             made = opened.grouping.assignments_of("weather", [moved])[moved]
             assert made.how == "person"
             assert opened.browse.cluster(made.cluster_id).name == "my own weather"
-            assert opened.grouping.missing_ids("assignment", "weather") == []
+            assert missing_ids(opened.grouping, "assignment", "weather") == []
             assert opened.journal.setting("carried.weather") == "[]"
             assert opened.edits.undo().action == "refine"  # type: ignore[union-attr]
             assert opened.grouping.clusters("weather") == edited

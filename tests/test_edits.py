@@ -9,6 +9,7 @@ import pytest
 
 from store.records import Assignment, Caption, Cluster, Criterion, Description, Image, Name
 from store.workspace import Workspace
+from tests.ids import missing_ids
 from tools import edit
 
 TABLES = ("criterion", "rule", "cluster", "assignment", "name", "description")
@@ -115,7 +116,7 @@ def test_an_image_placed_by_a_run_in_a_cluster_that_undo_takes_away_is_placed_ag
         workspace.grouping.save_clusters([Cluster("new", "mood", "fine", "calm", "t1-m", ("calm",))])
     workspace.grouping.add_assignments([Assignment("d", "mood", "new", 0.8, "nearest")])
     workspace.edits.undo()
-    assert workspace.grouping.missing_ids("assignment", "mood") == ["d"]
+    assert missing_ids(workspace.grouping, "assignment", "mood") == ["d"]
 
 
 def test_an_act_that_fails_leaves_neither_rows_nor_a_log_entry(workspace: Workspace) -> None:

@@ -25,6 +25,7 @@ from store.records import Assignment, Caption, Cluster, Description, Name, Progr
 from store.workspace import Workspace
 from tests.fake_server import FakeServer
 from tests.fake_world import SCENES
+from tests.ids import captioned_ids, missing_ids, uncaptioned_ids
 from tests.spine import cli, exported, make_collection, run_here, start_cli, wish
 from tools import edit
 from tools.description_files import read_descriptions
@@ -234,8 +235,8 @@ def test_criteria_images_and_descriptions_are_stored(workspace: Workspace, tmp_p
         B: Description(B, "place", "At a lake.", model="import", imported_as="b.jpg"),
     }
     assert workspace.grouping.imported_count("place") == 2
-    assert workspace.grouping.missing_ids("description", "mood") == []
-    assert workspace.grouping.missing_ids("name", "mood") == [A, B]
+    assert missing_ids(workspace.grouping, "description", "mood") == []
+    assert missing_ids(workspace.grouping, "name", "mood") == [A, B]
 
 
 def test_the_definition_is_the_persons_where_one_is_given(workspace: Workspace, tmp_path: Path) -> None:
@@ -271,7 +272,7 @@ def test_descriptions_join_the_pictures(workspace: Workspace, tmp_path: Path, sh
     (found,) = workspace.grouping.descriptions("place", [by_name["scene_002.jpg"]]).values()
     assert (found.text, found.imported_as) == ("Place 2", "scene_002.jpg")
     # A picture can be looked at still; what has no file can not.
-    assert set(workspace.catalogue.uncaptioned(9, leaders=True)) == set(by_name.values())
+    assert set(uncaptioned_ids(workspace.catalogue, leaders=True)) == set(by_name.values())
     assert workspace.catalogue.caption_count() == 1
 
 
@@ -314,8 +315,8 @@ def test_another_text_drops_what_was_made_of_that_image_there_and_nothing_else(
     assert load(workspace, jsonl(tmp_path / "b.jsonl", rows))[1:4] == (0, 1, 3)
     grouping = workspace.grouping
     assert grouping.descriptions("mood", [A])[A].text == "They weep"
-    assert grouping.missing_ids("name", "mood") == grouping.missing_ids("assignment", "mood") == [A]
-    assert grouping.missing_ids("name", "place") == grouping.missing_ids("assignment", "place") == []
+    assert missing_ids(grouping, "name", "mood") == missing_ids(grouping, "assignment", "mood") == [A]
+    assert missing_ids(grouping, "name", "place") == missing_ids(grouping, "assignment", "place") == []
     assert grouping.clusters("mood") == clusters
 
 
@@ -324,7 +325,7 @@ def test_what_a_person_placed_stays_when_the_text_is_another(workspace: Workspac
     group(workspace)
     move_images(workspace, "mood", [A], "mood/x", who="person")
     load(workspace, jsonl(tmp_path / "b.jsonl", [said("a.jpg", "Mood", "They weep")]))
-    assert workspace.grouping.missing_ids("name", "mood") == [A]
+    assert missing_ids(workspace.grouping, "name", "mood") == [A]
     assert workspace.grouping.assignments_of("mood", [A])[A].how == "person"
 
 
@@ -336,11 +337,11 @@ def test_an_empty_description_is_unclear_and_comes_with_its_name(
     grouping = workspace.grouping
     assert grouping.descriptions("mood", [A])[A].unclear == EMPTY
     assert grouping.names("mood", [A]) == {A: Name(A, "mood", "", EMPTY, "import")}
-    assert grouping.missing_ids("name", "mood") == [B]
+    assert missing_ids(grouping, "name", "mood") == [B]
     edit.refine(workspace, "mood", who="person", definition="How they feel.")
-    assert grouping.missing_ids("name", "mood") == [B]
+    assert missing_ids(grouping, "name", "mood") == [B]
     load(workspace, jsonl(tmp_path / "b.jsonl", TWO))
-    assert grouping.missing_ids("name", "mood") == [A, B]
+    assert missing_ids(grouping, "name", "mood") == [A, B]
 
 
 def test_what_is_still_to_be_named_counts_distinct_descriptions(workspace: Workspace, tmp_path: Path) -> None:
@@ -402,7 +403,7 @@ def test_what_was_imported_stands_in_for_a_caption(workspace: Workspace, tmp_pat
     assert caption(workspace) == ("They laugh", "description", "a.jpg")
     load(workspace, jsonl(tmp_path / "a.jsonl", TWO), criterion="Place")
     assert caption(workspace) == ("They laugh. In a park.", "description", "a.jpg")
-    assert workspace.catalogue.captioned_ids() == [A, B]
+    assert captioned_ids(workspace.catalogue) == [A, B]
     assert workspace.catalogue.drop_captions(other_than="another model") == 0
 
 
@@ -433,10 +434,10 @@ def test_a_caption_takes_away_what_was_read_from_the_one_that_stood_in(
     workspace.catalogue.add_captions([Caption(A, "A picnic in a park.", "a vision model")])
     grouping = workspace.grouping
     for table in ("description", "name", "assignment"):
-        assert grouping.missing_ids(table, "place") == [A]
-        assert grouping.missing_ids(table, "mood") == []
+        assert missing_ids(grouping, table, "place") == [A]
+        assert missing_ids(grouping, table, "mood") == []
     workspace.catalogue.add_captions([Caption(A, "Another caption.", "a vision model")])
-    assert grouping.missing_ids("name", "mood") == []
+    assert missing_ids(grouping, "name", "mood") == []
 
 
 def test_a_caption_that_says_another_thing_takes_away_what_was_read_from_the_old_one(
@@ -448,7 +449,7 @@ def test_a_caption_that_says_another_thing_takes_away_what_was_read_from_the_old
 
     def missing(criterion: str) -> set[tuple[str, str]]:
         tables: tuple[Any, ...] = ("description", "name", "assignment")
-        return {(t, i) for t in tables for i in workspace.grouping.missing_ids(t, criterion)}
+        return {(t, i) for t in tables for i in missing_ids(workspace.grouping, t, criterion)}
 
     bring("A picnic in a park.")
     load(workspace, jsonl(tmp_path / "a.jsonl", TWO), criterion="Mood")
@@ -476,10 +477,10 @@ def test_imported_descriptions_outlive_other_words_and_their_undo(
     before = workspace.grouping.descriptions("mood", [A, B])
     edit.refine(workspace, "mood", who="person", guidance="only the main person")
     assert workspace.grouping.descriptions("mood", [A, B]) == before
-    assert workspace.grouping.missing_ids("name", "mood") == [A, B]
+    assert missing_ids(workspace.grouping, "name", "mood") == [A, B]
     workspace.edits.undo()
     assert workspace.grouping.descriptions("mood", [A, B]) == before
-    assert workspace.grouping.missing_ids("name", "mood") == []
+    assert missing_ids(workspace.grouping, "name", "mood") == []
 
 
 def test_undoing_the_criterion_takes_its_descriptions_and_redoing_brings_them_back(
@@ -651,7 +652,7 @@ def test_an_import_killed_in_the_middle_is_whole_after_the_next(tmp_path: Path) 
     told = json.loads(done.stdout)
     assert (told["added"], told["unchanged"], told["replaced"]) == (len(rows) - before, before, 0)
     with Workspace(folder) as opened:
-        captions = opened.catalogue.captions(opened.catalogue.captioned_ids())
+        captions = opened.catalogue.captions(captioned_ids(opened.catalogue))
         assert {c.text for c in captions.values()} == {f"Mood {n}. Place {n}." for n in range(6_000)}
 
 

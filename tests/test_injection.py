@@ -23,6 +23,7 @@ from agent.talk import Talk
 from store.workspace import Workspace
 from tests.desks import ScriptedPlanner
 from tests.fake_server import MODEL, FakeServer
+from tests.ids import captioned_ids
 from tests.spine import run_here
 from tests.test_edits import state
 from ui import build
@@ -85,7 +86,7 @@ async def _talk(desk: Desk, planner: Planner, said: str) -> dict[str, Any]:
 
 def test_the_taggers_read_what_is_painted(desk: Desk) -> None:
     catalogue = desk.workspace.catalogue
-    texts = [c.text.casefold() for c in catalogue.captions(catalogue.captioned_ids()).values()]
+    texts = [c.text.casefold() for c in catalogue.captions(captioned_ids(catalogue)).values()]
     assert sum("ignore" in text or "system" in text for text in texts) >= 2
 
 

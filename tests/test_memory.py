@@ -223,6 +223,17 @@ def test_a_change_that_was_undone_in_the_catalogue_is_undone_in_the_memory(works
         assert memory.get("caption", ["img00000"])["img00000"].text == "a dog and a dog number 0"
 
 
+def test_a_description_that_is_the_caption_is_held_once(workspace: Workspace) -> None:
+    rows = add_captions(workspace, 0, 3)
+    add_criterion(workspace)
+    workspace.grouping.add_descriptions([Description(rows[0].id, "place", rows[0].text, model="import")])
+    with CaptionMemory.open(workspace, embed_words, "words") as memory:
+        assert [memory.count("caption"), memory.count("description")] == [3, 2]
+        assert memory.get("description", [description_id("place", row.id) for row in rows]).keys() == {
+            description_id("place", row.id) for row in rows[1:]
+        }
+
+
 def test_another_embedding_model_makes_it_anew_even_with_other_dimensions(copy: Path) -> None:
     told: list[str] = []
 

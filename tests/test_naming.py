@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +15,11 @@ from store.errors import ModelUnavailable
 from store.records import Progress
 from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
+from tests.fake_world import SCENES
 from tests.many_captions import bring, caption, shows_one, subject
 from tests.spine import exported, run_here, settings, wish
 from tools.assign_alike import ALIKE
+from tools.import_captions import import_captions
 from tools.naming_sample import naming_sample, sample_size
 from ui.settings import Profile, Role
 
@@ -26,17 +29,27 @@ COUNT = 800
 _CHUNK = 500
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_chunks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphs.group._CHUNK", _CHUNK)
+        yield
+
+
 def run(
     folder: Path,
     server: FakeServer,
     *,
+    share_similarity: float = 1.1,
     on_progress: Callable[[Progress], None] = lambda _: None,
     **more: Any,
 ) -> None:
-    """A run in which the server embeds too, and near captions do not share their names."""
+    """A run in which the server embeds too; near captions share their names only if that is asked for."""
     role = Role(base_url=server.base_url, model=MODEL, at_once=4, retries=0)
     profiles = {"fake": Profile(vision=role, text=role, embedding=role)}
-    chosen = settings(server, share_similarity=1.1, **more).model_copy(update={"profiles": profiles})
+    chosen = settings(server, share_similarity=share_similarity, **more).model_copy(
+        update={"profiles": profiles}
+    )
     run_here(folder, server, None, wishes=[SUBJECT], chosen=chosen, on_progress=on_progress)
 
 
@@ -161,6 +174,24 @@ def test_of_few_all_are_named(server: FakeServer, tmp_path: Path) -> None:
     bring(tmp_path / "w", range(160))
     run(tmp_path / "w", server)
     assert server.count("NamesReply") == len(told(tmp_path / "w").by_model) == 160
+
+
+def test_captions_that_mean_the_same_are_named_once(server: FakeServer, tmp_path: Path) -> None:
+    """Ninety captions in two chunks, ten of each scene that differ in case alone."""
+    source = tmp_path / "captions.jsonl"
+    scenes = [SCENES[n % 9].caption for n in range(90)]
+    rows = [
+        {"image": f"{n}.jpg", "caption": text[: n // 9].upper() + text[n // 9 :]}
+        for n, text in enumerate(scenes)
+    ]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with Workspace(tmp_path / "w", create=True).for_writing() as workspace:
+        import_captions(workspace, source, on_progress=lambda _: None)
+    run(tmp_path / "w", server, share_similarity=0.97)
+    assert server.count("NamesReply") == 9
+    with Workspace(tmp_path / "w") as workspace:
+        counts = workspace.grouping.name_counts("subject")
+    assert [count.images for count in counts] == [10] * 9
 
 
 def test_without_a_valid_reply_none_is_guessed_and_the_next_run_asks_again(

@@ -32,7 +32,7 @@ from tools.build_hierarchy import build_hierarchy
 from tools.criterion_id import criterion_id, slug
 from tools.describe import describe_with_caption
 from tools.label import is_unclear, tidy
-from tools.meaning import same_meaning, ward_groups
+from tools.meaning import first_alike, same_meaning, ward_groups
 from tools.merge_criteria import merge_criteria, strongest
 from tools.name import name
 from tools.propose_criteria import Candidate, propose_criteria
@@ -176,6 +176,14 @@ def test_a_chain_of_near_texts_is_not_one_group() -> None:
     for number in np.unique(groups):
         members = vectors[groups == number]
         assert float((members @ members.T).min()) >= 0.9 - 1e-6
+
+
+def test_who_follows_another_is_followed_by_none() -> None:
+    angles = np.deg2rad([0, 10, 20, 0, 90, 25])
+    vectors = unit(*np.column_stack([np.cos(angles), np.sin(angles)]))
+    firsts = first_alike(vectors, similarity=float(np.cos(np.deg2rad(12))))
+    # The third is near the second, which follows the first; so it stands for itself, and the last follows it.
+    assert firsts == [0, 0, 2, 0, 4, 2]
 
 
 @pytest.mark.parametrize(

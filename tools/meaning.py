@@ -40,6 +40,18 @@ def same_meaning(texts: Sequence[str], vectors: Vectors, *, similarity: float) -
     return _cut(distance, threshold=1.0 - similarity)
 
 
+def first_alike(vectors: Vectors, *, similarity: float) -> list[int]:
+    """For each of n unit vectors the first one at least that near in cosine which itself follows no other.
+
+    Its own number where there is none. `vectors`: shape (n, d).
+    """
+    near = vectors @ vectors.T >= similarity
+    firsts: list[int] = []
+    for n in range(len(vectors)):
+        firsts.append(next((int(m) for m in np.flatnonzero(near[n, :n]) if firsts[m] == m), n))
+    return firsts
+
+
 def leading_names(counts: Mapping[str, int]) -> dict[str, str]:
     """Each name to the one that it begins with, where it lists several and the first is the more frequent.
 

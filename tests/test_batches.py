@@ -1,0 +1,42 @@
+"""Long streams in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphs.batches import batches
+from graphs.label import chunks
+from store.catalogue import Lacking
+from store.records import Criterion
+
+MOOD, PLACE = Criterion("mood", "Mood", ""), Criterion("place", "Place", "")
+
+
+def test_batches_hold_no_more_than_they_must() -> None:
+    read: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for n in range(7):
+            read.append(n)
+            yield n
+
+    parts = batches(numbers(), 3)
+    assert next(parts) == [0, 1, 2] == read
+    assert list(parts) == [[3, 4, 5], [6]]
+    assert list(batches([], 3)) == []
+
+
+def test_images_come_as_they_joined_each_once_with_the_criteria_that_it_lacks() -> None:
+    wanted = {
+        "mood": [Lacking(1, "c"), Lacking(2, "a"), Lacking(10, "d")],
+        "place": [Lacking(2, "a"), Lacking(3, "b"), Lacking(10, "d")],
+    }
+    found = [(ids, [c.id for c in lacked]) for ids, lacked in chunks(wanted, [MOOD, PLACE], size=2)]
+    assert found == [
+        (["c"], ["mood"]),
+        (["a"], ["mood", "place"]),
+        (["b"], ["place"]),
+        (["d"], ["mood", "place"]),
+    ]
+    assert list(chunks(wanted, [PLACE], size=5)) == [(["a", "b", "d"], [PLACE])]
+    assert list(chunks({"mood": [], "place": []}, [MOOD, PLACE], size=5)) == []
