@@ -230,7 +230,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, _error("no such page", "not_found"))
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        raw = self.rfile.read(length)
+        if len(raw) < length:
+            # The client was killed while it sent.
+            self.close_connection = True
+            return
         body = json.loads(raw)
         digest = hashlib.sha256(raw).hexdigest()[:20]
         asked = _Asked.of(body)

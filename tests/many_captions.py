@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from store.workspace import Workspace
@@ -38,10 +38,15 @@ def subject(number: int) -> str:
     return next(scene.subject for scene in SCENES if scene.subject in caption(number))
 
 
+def write(file: Path, numbers: Iterable[int]) -> Path:
+    """Write the captions of these pictures to `file`."""
+    with file.open("w", encoding="utf-8") as rows:
+        rows.writelines(json.dumps({"image": f"{n}.jpg", "caption": caption(n)}) + "\n" for n in numbers)
+    return file
+
+
 def bring(folder: Path, numbers: Sequence[int]) -> None:
     """Import the captions of these pictures into the workspace `folder`."""
-    source = folder.parent / f"{folder.name}-{min(numbers)}-{max(numbers)}.jsonl"
-    rows = [{"image": f"{n}.jpg", "caption": caption(n)} for n in numbers]
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    source = write(folder.parent / f"{folder.name}-{min(numbers)}-{max(numbers)}.jsonl", numbers)
     with Workspace(folder, create=True).for_writing() as workspace:
         import_captions(workspace, source, on_progress=lambda _: None)

@@ -105,13 +105,22 @@ def exported(folder: Path) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["image_id"], row["criterion"]))
 
 
-def write_profile(folder: Path, server: FakeServer | str, *, retries: int = 1, at_once: int = 4) -> None:
+def write_profile(
+    folder: Path,
+    server: FakeServer | str,
+    *,
+    retries: int = 1,
+    at_once: int = 4,
+    embeds: bool = False,
+    chroma: str = "",
+) -> None:
     """An `xcluster.toml` in `folder` whose profile `fake` points at the server, and is the chosen one."""
     address = server if isinstance(server, str) else server.base_url
     role = f'base_url = "{address}"\nmodel = "{MODEL}"\nretries = {retries}\nat_once = {at_once}\n'
+    embedding = f"[profiles.fake.embedding]\n{role}" if embeds else ""
     (folder / "xcluster.toml").write_text(
-        f'profile = "fake"\n[profiles.fake]\npropose_batch = 4\npropose_batches = 3\n'
-        f"[profiles.fake.vision]\n{role}[profiles.fake.text]\n{role}",
+        f'profile = "fake"\nchroma = "{chroma}"\n[profiles.fake]\npropose_batch = 4\npropose_batches = 3\n'
+        f"[profiles.fake.vision]\n{role}[profiles.fake.text]\n{role}{embedding}",
         encoding="utf-8",
     )
 
@@ -131,10 +140,10 @@ def start_cli(cwd: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     )
 
 
-def cli(cwd: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run `xcluster` to its end."""
+def cli(cwd: Path, *arguments: str | Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run `xcluster` to its end; it may take so long."""
     process = start_cli(cwd, *arguments)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -1,0 +1,120 @@
+"""The caption memory as it grows: rows a second, time of a search, memory, disk.
+
+    python -m tests.bench_memory [--rows 1000000] [--dimensions 384] [--step 100000] [--server]
+
+Texts are given vectors of their own (points around a thousand centres, as captions lie around what pictures
+show); embedding is not in it. `--server` has a `chroma run` hold the index; its memory is then that process's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from store.answers import Vectors
+from store.memory import CaptionMemory
+from store.memory_rows import PAGE, Remembered
+from store.workspace import Workspace
+from tests.bench_scale import chroma
+
+_CENTRES = 1_000
+_SEARCHES = 50
+
+
+class Points:
+    """An embedder of texts that are numbers."""
+
+    signature = "points"
+
+    def __init__(self, dimensions: int) -> None:
+        self._centres = np.random.default_rng(0).normal(size=(_CENTRES, dimensions))
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        numbers = [int(text.rpartition(" ")[2]) for text in texts]
+        noise = np.stack([np.random.default_rng(n).normal(size=self._centres.shape[1]) for n in numbers])
+        vectors = self._centres[np.array(numbers) % _CENTRES] + 0.5 * noise
+        unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        return unit
+
+
+def main() -> None:
+    """Print a row for each step."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--dimensions", type=int, default=384)
+    parser.add_argument("--step", type=int, default=100_000)
+    parser.add_argument("--server", action="store_true")
+    given = parser.parse_args()
+    points = Points(given.dimensions)
+    shown = Table("rows", "rows a second", "search, ms", "memory, MB", "disk, MB")
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        chroma(Path(scratch) / "chroma", wanted=given.server) as at,
+    ):
+        folder = Path(scratch)
+        with (
+            Workspace(folder / "w.xcluster", create=True) as workspace,
+            CaptionMemory.open(workspace, points.embed, points.signature, address=at) as memory,
+        ):
+            for start in range(0, given.rows, given.step):
+                seconds = fill(memory, points, range(start, min(start + given.step, given.rows)))
+                rows = memory.count("caption")
+                search = search_ms(memory, rows)
+                disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                holder = _server() if given.server else psutil.Process()
+                resident = holder.memory_info().rss
+                shown.add_row(
+                    f"{rows:,}",
+                    f"{given.step / seconds:,.0f}",
+                    f"{search:.1f}",
+                    f"{resident // 2**20:,}",
+                    f"{disk // 2**20:,}",
+                )
+                Console().print(f"{rows:,} rows", style="dim")
+    Console().print(shown)
+
+
+def fill(memory: CaptionMemory, points: Points, numbers: range) -> float:
+    """Add the rows of these numbers. Returns the seconds, without those in which vectors were made."""
+    start = time.perf_counter()
+    made = 0.0
+    for first in range(numbers.start, numbers.stop, PAGE):
+        rows = [
+            Remembered(f"{n:064x}", f"what picture {n} shows: number {n}", {"model": "import"})
+            for n in range(first, min(first + PAGE, numbers.stop))
+        ]
+        before = time.perf_counter()
+        points.embed([row.text for row in rows])
+        made += time.perf_counter() - before
+        memory.remember("caption", rows)
+    # Each row's vector is made once more within `remember`.
+    return time.perf_counter() - start - 2 * made
+
+
+def search_ms(memory: CaptionMemory, rows: int) -> float:
+    """Mean time of a search for one text among as many rows."""
+    chance = np.random.default_rng(1)
+    start = time.perf_counter()
+    for number in chance.integers(0, rows, _SEARCHES):
+        memory.nearest("caption", [f"near to number {number}"], count=24)
+    return 1_000 * (time.perf_counter() - start) / _SEARCHES
+
+
+def _server() -> psutil.Process:
+    """The `chroma run` that this process has started."""
+    (server,) = psutil.Process().children()
+    return server
+
+
+if __name__ == "__main__":
+    main()
