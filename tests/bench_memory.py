@@ -2,8 +2,9 @@
 
     python -m tests.bench_memory [--rows 1000000] [--dimensions 384] [--step 100000] [--server]
 
-Texts are given vectors of their own (points around a thousand centres, as captions lie around what pictures
-show); embedding is not in it. `--server` has a `chroma run` hold the index; its memory is then that process's.
+Texts are given vectors of their own (points around a thousand centres, as captions lie around what
+pictures show); embedding is not in it. `--server` has a `chroma run` hold the index; the memory is then that
+of this process.
 """
 
 from __future__ import annotations
@@ -57,12 +58,10 @@ def main() -> None:
     given = parser.parse_args()
     points = Points(given.dimensions)
     shown = Table("rows", "rows a second", "search, ms", "memory, MB", "disk, MB")
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        chroma(Path(scratch) / "chroma", wanted=given.server) as at,
-    ):
+    with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with (
+            chroma(folder / "chroma", wanted=given.server) as at,
             Workspace(folder / "w.xcluster", create=True) as workspace,
             CaptionMemory.open(workspace, points.embed, points.signature, address=at) as memory,
         ):

@@ -2,11 +2,11 @@
 
     python -m tests.bench_run [--images 2000] [--at-once 8 64 512] [--criteria 4]
 
-The command line works through generated pictures as it would through photographs; sight and words come from a
-simulated server (`tests.simulated_server`) that only takes as long as a real one. Utilisation is the time that
-an ideal client with as many calls in flight would have needed for the same calls, over the time from the first
-request to the last answer: reading, scaling and encoding the pictures, the index, the stores and the gaps
-between the stages are all in it. Both processes share this machine.
+The command line works through generated pictures as it would through photographs; sight and words come from
+a simulated server (`tests.simulated_server`) that only takes as long as a real one. Utilisation is the time
+that an ideal client with as many calls in flight would have needed for the same calls, over the time from the
+first request to the last answer: reading, scaling and encoding the pictures, the index, the stores and the
+gaps between the stages are all in it. Both processes share this machine.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, nargs="+", default=[8, 64, 512])
     parser.add_argument("--criteria", type=int, default=4, choices=range(1, len(CRITERIA) + 1))
     given = parser.parse_args()
-    shown = Table(
-        "at once", "images", "calls", "calls an image", "seconds", "ideal", "utilisation", "stages, s"
-    )
+    heads = ("at once", "images", "calls", "calls an image", "seconds", "ideal", "utilisation", "stages, s")
+    shown = Table(*heads)
     with tempfile.TemporaryDirectory() as folder:
         draw(Path(folder) / "pictures", given.images)
         for at_once in given.at_once:
