@@ -12,6 +12,10 @@ from graphs.context import Context, Tally
 from store.records import Progress
 
 
+_SEEN = 1_000
+"""Steps of a stage that are sent at most."""
+
+
 class Stage:
     """One part of a stage under way: counts what is done, and says where the whole stage stands."""
 
@@ -30,9 +34,11 @@ class Stage:
         return self._own.done
 
     def step(self, count: int = 1, note: str = "") -> None:
-        """Say that `count` more are done."""
+        """Count `count` more as done, and say so; of a long stage only as often as can be seen."""
+        before, grain = self._own.done, max(1, self._own.total // _SEEN)
         self._own.done += count
-        self.say(note)
+        if note or before // grain != self._own.done // grain or self._own.done >= self._own.total:
+            self.say(note)
 
     def expect(self, total: int) -> None:
         """Say how many there are in this part, as far as it can be known."""
