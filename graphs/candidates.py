@@ -14,8 +14,9 @@ from graphs.tag_fields import tags_of_images
 from store.errors import MissingStep
 from store.records import Criterion, Tag
 from tools.describe import choose_field
-from tools.propose_criteria import Candidate, propose_criteria, questions_for
+from tools.propose_criteria import Candidate, propose_criteria
 from tools.propose_from_tags import FieldValues, propose_from_tags, sources_of, telling_fields
+from tools.sides import questions_for
 
 
 class Found(NamedTuple):

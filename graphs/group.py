@@ -22,14 +22,14 @@ from store.answers import Vectors
 from store.grouping import Grouping
 from store.records import Cluster, Criterion, Level, Name
 from tools.assign import assign
-from tools.assign_alike import ALIKE, assign_alike, second_look
+from tools.assign_alike import ALIKE, assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.carry_over import carry_over, settle_lost
-from tools.estimate import tree_calls
 from tools.learn_places import Places, learn_places
 from tools.likeness import name_evidence
-from tools.naming_sample import rank
+from tools.naming_sample import rank, second_look
 from tools.tag_tree import tag_tree
+from tools.tree_calls import tree_calls
 
 _CHUNK = 2_000
 """Images that are placed before the store is written."""

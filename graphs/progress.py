@@ -11,7 +11,6 @@ from langgraph.runtime import Runtime
 from graphs.context import Context, Tally
 from store.records import Progress
 
-
 _SEEN = 1_000
 """Steps of a stage that are sent at most."""
 

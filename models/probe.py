@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from models.chat import ChatModel, Message
 from models.endpoint import Endpoint
-from models.vectors import ServerEmbedder
+from models.server_embedder import ServerEmbedder
 
 
 class _Colour(BaseModel):

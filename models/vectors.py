@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import openai
-from langchain_openai import OpenAIEmbeddings
 
-from models.endpoint import Endpoint
-from models.explain import explain, passing
 from store.answers import Answers, Vectors
-from store.errors import ModelError
 
 
 class TextEmbedder(Protocol):
@@ -24,41 +19,6 @@ class TextEmbedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of shape (n, dimensions), in the order of `texts`."""
         ...
-
-
-class ServerEmbedder:
-    """The embedding model of an OpenAI-compatible server, or of the first of several that answers."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        """Make the clients; nothing is sent yet."""
-        self.signature = endpoint.model
-        self._clients = [(one, _client(one)) for one in endpoint.each]
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of shape (n, dimensions). Raises a ModelError."""
-        told: ModelError | None = None
-        for endpoint, client in self._clients:
-            try:
-                return _unit(np.asarray(client.embed_documents(list(texts)), dtype=np.float32))
-            except openai.OpenAIError as error:
-                told = explain(error, endpoint)
-                told.__cause__ = error
-                if not passing(error):
-                    break
-        assert told is not None
-        raise told
-
-
-def _client(endpoint: Endpoint) -> OpenAIEmbeddings:
-    return OpenAIEmbeddings(
-        base_url=endpoint.base_url,
-        api_key=endpoint.api_key,  # type: ignore[arg-type]  # pydantic turns the str into a SecretStr
-        model=endpoint.model,
-        timeout=endpoint.timeout_s,
-        max_retries=endpoint.retries,
-        # Other servers than OpenAI's take text, not the token ids that this check would send.
-        check_embedding_ctx_length=False,
-    )
 
 
 class CachedEmbedder:
@@ -82,9 +42,10 @@ class CachedEmbedder:
             self._answers.add_vectors(made)
             known |= made
         vectors = np.stack([known[key] for key in keys])
-        return _unit(vectors)
+        return unit(vectors)
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Vectors) -> Vectors:
+    """The vectors at length 1, shape (n, dimensions)."""
     length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return np.asarray(vectors / length, dtype=np.float32)

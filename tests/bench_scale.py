@@ -149,7 +149,8 @@ def chroma(folder: Path, *, wanted: bool) -> Iterator[str]:
         yield ""
         return
     port = free_port()
-    command = [Path(sys.executable).parent / "chroma", "run", "--path", folder, "--port", str(port)]
+    program = Path(sys.executable).parent / "chroma"
+    command = [str(program), "run", "--path", str(folder), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             yield f"http://127.0.0.1:{port}"
@@ -178,7 +179,7 @@ def of_size(ground: Ground) -> list[Run]:
 
 def _import(ground: Ground, numbers: range) -> Run:
     source = write(ground.folder / f"captions-{numbers.start}-{numbers.stop}.jsonl", numbers)
-    command = ["import", "captions", source, "--workspace", ground.workspace]
+    command: list[str | Path] = ["import", "captions", source, "--workspace", ground.workspace]
     return watched(ground, command, f"import {len(numbers):,}", images=numbers.stop)
 
 

@@ -18,8 +18,9 @@ from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
 from tools.ask import Asker
-from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike, second_look
+from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike
 from tools.learn_places import UNCLEAR, Place, Places
+from tools.naming_sample import second_look
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
 TREE = [

@@ -18,7 +18,8 @@ from models.weights import default_cache
 from store.records import Criterion, Usage
 from store.workspace import Workspace
 from tools.ask import Asker
-from tools.broad_names import ORDERS, BroadReply, broad_names
+from tools.broad_names import BroadReply, broad_names
+from tools.tree_calls import ORDERS
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 SUBJECT = Criterion("subject", "Subject", "Which thing is shown.")

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from models.chat import ChatModel, Message, Reply
 from models.endpoint import Endpoint
 from models.probe import probe
-from models.vectors import CachedEmbedder, ServerEmbedder
+from models.server_embedder import ServerEmbedder
+from models.vectors import CachedEmbedder
 from store.answers import Answers, Vectors
 from store.database import Database
 from store.errors import (

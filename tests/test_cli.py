@@ -435,3 +435,21 @@ def test_the_server_can_be_run_as_a_process(tmp_path: Path) -> None:
     events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert {event["kind"] for event in events} >= {"CaptionReply", "ImageReply"}
     assert {event["status"] for event in events if event["event"] == "end"} == {200, 500}
+
+
+def test_the_command_line_starts_without_what_only_a_run_needs() -> None:
+    heavy = (
+        "openai",
+        "langchain_openai",
+        "langgraph",
+        "chromadb",
+        "sklearn",
+        "scipy",
+        "onnxruntime",
+        "streamlit",
+    )
+    told = f"import sys, ui.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    assert done.stdout.strip() == "[]"

@@ -23,8 +23,8 @@ from tests.spine import run_here
 from tools.ask import Asker
 from tools.criterion_id import criterion_id
 from tools.merge_criteria import merge_criteria, strongest, unseen_share
-from tools.propose_criteria import Candidate, propose_criteria, questions_for
-from tools.sides import SIDES
+from tools.propose_criteria import Candidate, propose_criteria
+from tools.sides import SIDES, questions_for
 from tools.spread_batches import spread_batches
 
 BATCHES = [[SCENES[0].caption, SCENES[1].caption], [SCENES[2].caption, SCENES[3].caption]]

@@ -12,7 +12,8 @@ import pytest
 from models.chat import ChatModel
 from models.embedder import Embedder
 from models.endpoint import Endpoint
-from models.vectors import CachedEmbedder, ServerEmbedder, TextEmbedder
+from models.server_embedder import ServerEmbedder
+from models.vectors import CachedEmbedder, TextEmbedder
 from models.weights import default_cache
 from store.errors import InputError
 from store.records import LEVELS, Assignment, Caption, Cluster, Criterion, Description, Image, Name

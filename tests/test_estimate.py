@@ -13,8 +13,9 @@ from tests.fake_server import MODEL, FakeServer
 from tests.fake_world import SCENES
 from tests.spine import add_picture, make_collection, run_here, wish
 from tools import edit
-from tools.estimate import Estimate, Estimator, Prices, tree_calls
+from tools.estimate import Estimate, Estimator, Prices
 from tools.import_captions import import_captions
+from tools.tree_calls import tree_calls
 
 pytestmark = pytest.mark.model
 

@@ -14,8 +14,8 @@ import pytest
 from graphs.pause import Pause
 from models.chat import ChatModel, Message
 from models.endpoint import Endpoint
+from models.server_embedder import ServerEmbedder
 from models.tool_calls import ToolCaller
-from models.vectors import ServerEmbedder
 from prompts import Turn
 from store.answers import Answers, Call
 from store.database import Database

@@ -21,8 +21,6 @@ ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
 DOUBT = 0.7
 """Probability of a place below which the language model is asked for the name, if it may be."""
-_SHARE = 0.15
-_PER_ROOT = 16.0
 
 
 class Carried(NamedTuple):
@@ -30,15 +28,6 @@ class Carried(NamedTuple):
 
     name: Name
     assignment: Assignment
-
-
-def second_look(count: int) -> float:
-    """The share of `count` images that the model may be asked about after all, the most doubtful.
-
-    15 % up to some ten thousand; of more, 16 times the square root of their number: 5,060 of 100,000, 16,000
-    of a million. So the questions grow with what there is to learn, not with the images.
-    """
-    return min(_SHARE, _PER_ROOT / math.sqrt(max(count, 1)))
 
 
 async def assign_alike(

@@ -21,10 +21,9 @@ from store.records import Criterion
 from tools.ask import Asker, Question, Schema
 from tools.label import tidy
 from tools.meaning import same_meaning
+from tools.tree_calls import ORDERS
 from tools.vague_name import vagueness
 
-ORDERS = 5
-"""In how many orders the labels are shown."""
 _SAME = 0.80
 """Cosine from which two names mean the same."""
 

@@ -28,6 +28,7 @@ from tools.criterion_id import slug
 from tools.likeness import likeness
 from tools.meaning import leading_names, same_meaning, ward_groups
 from tools.medoids import Matrix, medoids, nearest_medoid, worthwhile
+from tools.tree_calls import FEW, ODD_MOST
 
 SAME_NAME = 0.80
 """Cosine from which two names are one leaf."""
@@ -38,14 +39,10 @@ _WORTH_BELOW = 0.03
 """The same for the middle clusters within one of the K that a person asked for, of its own images."""
 _ODD = 0.45
 """A leaf less like its middle cluster than that is asked about."""
-ODD_MOST = 24
-"""How many such leaves are asked about, the heaviest."""
 _RIVALS = 4
 """How many clusters a leaf is asked to choose from."""
 _MOST = 80
 """Middle clusters at most."""
-FEW = 3
-"""Up to this many middle clusters, each is a coarse one too."""
 _ABSTRACT = 0.5
 """With a K below this share of the clusters that would be found without one, they are wider than any name."""
 _NEVER_MERGED = 40

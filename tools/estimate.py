@@ -15,12 +15,10 @@ from store.backlog import Backlog
 from store.estimates import StageEstimate
 from store.records import Criterion
 from store.workspace import Workspace
-from tools.assign_alike import second_look
-from tools.broad_names import ORDERS
-from tools.build_hierarchy import FEW, ODD_MOST
 from tools.call_cost import CallCost, Calls, total
-from tools.naming_sample import sample_size
-from tools.propose_criteria import questions_for
+from tools.naming_sample import sample_size, second_look
+from tools.sides import questions_for
+from tools.tree_calls import tree_calls
 
 _NEW = "?"
 """How the stand-in for the id of a criterion begins of which nothing is known yet; no id has that sign."""
@@ -92,18 +90,6 @@ def in_all(rows: Sequence[StageEstimate]) -> Estimate:
         sum(part for part in money if part is not None) if rows and None not in money else None,
         all(row.measured for row in rows),
     )
-
-
-def tree_calls(names: int, k: int | None) -> int:
-    """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
-
-    Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
-    broad ones that a few calls name. With a K that is no wider than they are nothing is asked.
-    """
-    middle = min(names, round(2 * math.sqrt(names)))
-    if k is not None:
-        return ORDERS + middle if 2 * k < middle else 0
-    return min(ODD_MOST, names // 4) + (ORDERS + middle if middle > FEW else 0)
 
 
 class Estimator:

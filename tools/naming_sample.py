@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 _LEAST = 160
 _PER_ROOT = 8.0
+_LOOKED_AT = 0.15
+_LOOKED_AT_PER_ROOT = 16.0
 
 
 def sample_size(count: int) -> int:
@@ -17,6 +19,15 @@ def sample_size(count: int) -> int:
     179 of 500, 800 of 10,000, 8,000 of a million. docs/method.md has what that costs in accuracy.
     """
     return min(count, max(_LEAST, round(_PER_ROOT * math.sqrt(count))))
+
+
+def second_look(count: int) -> float:
+    """The share of `count` images that the model may be asked about after all, the most doubtful.
+
+    15 % up to some ten thousand; of more, 16 times the square root of their number: 5,060 of 100,000, 16,000
+    of a million. So the questions grow with what there is to learn, not with the images.
+    """
+    return min(_LOOKED_AT, _LOOKED_AT_PER_ROOT / math.sqrt(max(count, 1)))
 
 
 def rank(text: str, *, seed: int = 0) -> bytes:

@@ -16,14 +16,14 @@ from store.grouping import NameCount
 from store.records import LEVELS, Assignment, Cluster, Criterion, Level, Name
 from tools.ask import Asker
 from tools.assign import assign
-from tools.assign_alike import assign_alike, second_look
+from tools.assign_alike import assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.evaluate import clusters_at
 from tools.learn_places import Placing, learn_places
 from tools.likeness import name_evidence
 from tools.method import Grouped, Means, Method
 from tools.name import name
-from tools.naming_sample import naming_sample
+from tools.naming_sample import naming_sample, second_look
 
 
 class Learn(Protocol):

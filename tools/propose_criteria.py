@@ -13,7 +13,7 @@ from store.records import Criterion
 from tools.ask import Asker, Question, Schema
 from tools.closed_choice import choice_reply, chosen
 from tools.criterion_id import criterion_id
-from tools.sides import SIDES
+from tools.sides import SIDES, questions_for
 
 _ABOUT = "about it"
 
@@ -45,11 +45,6 @@ class Candidate(NamedTuple):
     batches: frozenset[int]
     replies: frozenset[int] = frozenset()
     """The numbers of the replies that named it. What one reply names apart is meant to be different."""
-
-
-def questions_for(batches: int, hint: str = "") -> int:
-    """How many questions so many batches of captions are."""
-    return batches if hint else batches * len(SIDES)
 
 
 async def propose_criteria(

@@ -25,3 +25,8 @@ SIDES = (
 )
 """Together they are to leave out nothing by which a collection is commonly sorted. Asked for all at once, a
 small model names what is most spoken of, and that again and again."""
+
+
+def questions_for(batches: int, hint: str = "") -> int:
+    """How many questions so many batches of captions are: one for each side, or one about the hint."""
+    return batches if hint else batches * len(SIDES)

@@ -18,7 +18,8 @@ from models.embedded_text import EmbeddedChat, embedded_name
 from models.embedder import Embedder
 from models.endpoint import Endpoint
 from models.llama_server import LlamaServer
-from models.vectors import CachedEmbedder, ServerEmbedder, TextEmbedder
+from models.server_embedder import ServerEmbedder
+from models.vectors import CachedEmbedder, TextEmbedder
 from models.weights import TEXT_MODEL, default_cache, fetch
 from store.answers import Answers, Vectors
 from store.errors import InputError

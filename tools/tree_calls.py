@@ -1,0 +1,24 @@
+"""How much a language model is asked while a tree is built: the limits, and what they come to."""
+
+from __future__ import annotations
+
+import math
+
+ORDERS = 5
+"""In how many orders the labels are shown when broad groups are asked for."""
+ODD_MOST = 24
+"""How many leaves that are like no middle cluster are asked about, the heaviest."""
+FEW = 3
+"""Up to this many middle clusters, each is a coarse one too."""
+
+
+def tree_calls(names: int, k: int | None) -> int:
+    """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
+
+    Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
+    broad ones that a few calls name. With a K that is no wider than they are nothing is asked.
+    """
+    middle = min(names, round(2 * math.sqrt(names)))
+    if k is not None:
+        return ORDERS + middle if 2 * k < middle else 0
+    return min(ODD_MOST, names // 4) + (ORDERS + middle if middle > FEW else 0)
