@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-from rapidocr import RapidOCR
-from rapidocr.utils.output import RapidOCROutput
 
 from models.tag_thresholds import Thresholds
 from store.records import Tag
@@ -44,6 +42,11 @@ class TextReader:
 
     def __init__(self, threads: int) -> None:
         """Open the models that come with the package."""
+        # A run that looks at no picture does without: it is slow to load.
+        from rapidocr import RapidOCR
+        from rapidocr.utils.output import RapidOCROutput
+
+        self._output = RapidOCROutput
         self._engine = RapidOCR(
             params={
                 "Global.log_level": "critical",
@@ -61,7 +64,7 @@ class TextReader:
         if min(image.size) < _SMALLEST_SIDE:
             return []
         found = self._engine(np.ascontiguousarray(np.asarray(image)[:, :, ::-1]))
-        if not isinstance(found, RapidOCROutput) or found.txts is None or found.scores is None:
+        if not isinstance(found, self._output) or found.txts is None or found.scores is None:
             return []
         return [
             TextLine(clean(text), float(score)) for text, score in zip(found.txts, found.scores, strict=True)

@@ -10,6 +10,7 @@ body, so that a test can count how often each question was asked.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import math
@@ -371,7 +372,10 @@ def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
         vector = np.zeros(_DIMENSIONS)
         for word in str(text).casefold().split() or [""]:
             vector[int(hashlib.sha256(word.encode()).hexdigest(), 16) % _DIMENSIONS] += 1.0
-        data.append({"object": "embedding", "index": number, "embedding": vector.tolist()})
+        told: Any = vector.tolist()
+        if body.get("encoding_format") == "base64":
+            told = base64.b64encode(vector.astype(np.float32).tobytes()).decode()
+        data.append({"object": "embedding", "index": number, "embedding": told})
     return {
         "object": "list",
         "model": body["model"],

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from store.answers import Vectors
 from store.records import Cluster, Level
 from tools.tree import cluster_paths
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 UNCLEAR = ""
 """The place of a text that does not tell."""
@@ -94,6 +96,9 @@ def learn_places(
     groups = [paths[c][depth].id if c in paths else c for c in classes]
     if len(classes) == 1:
         return Places(None, classes[0], groups)
+    # Loading it takes a second, and most runs that go on learn nothing.
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=_STRENGTH, max_iter=1000).fit(vectors[kept], labels)
     return Places(model, "", groups)
 

@@ -1,4 +1,7 @@
-"""Groups of short texts by meaning: the arithmetic under `build_hierarchy`, on unit vectors."""
+"""Groups of short texts by meaning: the arithmetic under `build_hierarchy`, on unit vectors.
+
+SciPy is loaded where it is used: a run that only looks for what is missing does without.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from store.answers import Vectors
 
@@ -67,6 +69,8 @@ def leading_names(counts: Mapping[str, int]) -> dict[str, str]:
 
 def _cut(distance: NDArray[np.floating], *, threshold: float) -> NDArray[np.int_]:
     condensed = distance[np.triu_indices(len(distance), k=1)]
+    from scipy.cluster.hierarchy import fcluster, linkage
+
     return np.asarray(fcluster(linkage(condensed, "complete"), threshold, "distance"), dtype=int) - 1
 
 
@@ -81,4 +85,6 @@ def ward_groups(vectors: Vectors, count: int) -> NDArray[np.int_]:
     """Put n unit vectors into at most `count` groups of like meaning (Ward). Returns numbers, shape (n,)."""
     if count >= len(vectors):
         return np.arange(len(vectors))
+    from scipy.cluster.hierarchy import fcluster, linkage
+
     return np.asarray(fcluster(linkage(vectors, "ward"), count, "maxclust"), dtype=int) - 1

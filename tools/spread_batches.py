@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans, kmeans_plusplus
 
 _ROUNDS = 25
 """Of k-means: the strata need not be the best ones."""
@@ -19,7 +18,7 @@ def spread_batches(vectors: NDArray[np.float32], *, size: int, count: int, seed:
     leaves its place to the one that has most left. No text is shown twice as long as there are others; with
     fewer than `size` texts a batch holds all of them.
 
-    The same vectors and seed give the same batches.
+    The same vectors and seed give the same batches. Scikit-learn is loaded here, not by every run.
     """
     size = min(size, len(vectors))
     chance = np.random.default_rng(seed)
@@ -42,6 +41,8 @@ def spread_batches(vectors: NDArray[np.float32], *, size: int, count: int, seed:
 def _strata(vectors: NDArray[np.float32], count: int, seed: int) -> list[NDArray[np.int_]]:
     """The rows of each stratum; fewer than `count` where texts are alike to the last digit."""
     count = min(count, len(np.unique(vectors, axis=0)))
+    from sklearn.cluster import KMeans
+
     of = KMeans(count, n_init=1, max_iter=_ROUNDS, random_state=seed).fit_predict(vectors)
     return [np.flatnonzero(of == stratum) for stratum in range(count)]
 
@@ -51,5 +52,7 @@ def _unlike_first(
 ) -> list[int]:
     """All `rows`: as many as there are batches by k-means++ seeding, the others shuffled."""
     count = min(count, len(rows))
+    from sklearn.cluster import kmeans_plusplus
+
     _, places = kmeans_plusplus(vectors[rows], count, random_state=int(chance.integers(2**31)))
     return list(dict.fromkeys(rows[[*places, *chance.permutation(len(rows))]].tolist()))
