@@ -90,7 +90,10 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
     context, grouping = runtime.context, runtime.context.workspace.grouping
     criterion = context.criterion(state["criterion_id"])
     clusters = grouping.clusters(criterion.id)
-    with stage(runtime, "assign", grouping.missing_count("assignment", criterion.id)) as current:
+    lacking = grouping.missing_count("assignment", criterion.id)
+    with stage(runtime, "assign", lacking) as current:
+        if not lacking:
+            return {}
         unnamed = 0
         for part, names in _unplaced(grouping, criterion):
             await context.pause.passed()
@@ -119,8 +122,7 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
 def _unplaced(grouping: Grouping, criterion: Criterion) -> Iterator[tuple[list[str], dict[str, Name]]]:
     """The images without an assignment, chunk by chunk, with the names of those that have one."""
     for part in batches(grouping.missing("assignment", criterion.id), _CHUNK):
-        ids = [image.image_id for image in part]
-        yield ids, grouping.names(criterion.id, ids)
+        yield part, grouping.names(criterion.id, part)
 
 
 def _learnt(context: Context, criterion: Criterion, clusters: Sequence[Cluster]) -> Places | None:

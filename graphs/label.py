@@ -19,7 +19,6 @@ from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from graphs.tag_fields import answering_fields
-from store.catalogue import Lacking
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
 from tools.describe import Seen, describe, describe_with_caption, describe_with_tags
@@ -34,8 +33,9 @@ async def describe_images(state: OrganiseState, runtime: Runtime[Context]) -> di
     criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
     for criterion in criteria:
         grouping.drop_failed(criterion.id, FAILED)
-    total = sum(grouping.missing_count("description", c.id) for c in criteria)
-    with stage(runtime, "describe", total) as current:
+    lacking = {c.id: grouping.missing_count("description", c.id) for c in criteria}
+    criteria = [c for c in criteria if lacking[c.id]]
+    with stage(runtime, "describe", sum(lacking.values())) as current:
         for group in asked_together(criteria, one_at_a_time=context.options.one_at_a_time):
             await _describe_group(context, group, current)
     return {}
@@ -47,14 +47,14 @@ def asked_together(criteria: Sequence[Criterion], *, one_at_a_time: bool) -> lis
 
 
 def chunks(
-    wanted: Mapping[str, Iterable[Lacking]], criteria: Sequence[Criterion], *, size: int
+    wanted: Mapping[str, Iterable[str]], criteria: Sequence[Criterion], *, size: int
 ) -> Iterator[tuple[list[str], list[Criterion]]]:
     """The images wanted under any of the criteria, in chunks, each with the criteria that all of it lacks.
 
-    `wanted` has for each criterion's id its images, as they joined. No more of them are held than a chunk.
+    `wanted` has for each criterion's id its images, sorted. No more of them are held than a chunk.
     """
     asked = heapq.merge(*(_under(c.id, wanted[c.id]) for c in criteria))
-    images = ((image.image_id, {c for _, c in rows}) for image, rows in groupby(asked, key=itemgetter(0)))
+    images = ((image_id, {c for _, c in rows}) for image_id, rows in groupby(asked, key=itemgetter(0)))
     for chunk in batches(images, size):
         alike: dict[tuple[str, ...], list[str]] = {}
         for image_id, lacks in chunk:
@@ -63,8 +63,8 @@ def chunks(
             yield group, [c for c in criteria if c.id in key]
 
 
-def _under(criterion_id: str, images: Iterable[Lacking]) -> Iterator[tuple[Lacking, str]]:
-    return ((image, criterion_id) for image in images)
+def _under(criterion_id: str, images: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((image_id, criterion_id) for image_id in images)
 
 
 async def _describe_group(context: Context, criteria: Sequence[Criterion], current: Stage) -> None:

@@ -68,9 +68,9 @@ async def caption_images(state: OrganiseState, runtime: Runtime[Context]) -> dic
         size = _TAG_CHUNK if context.vision is None else context.chunk(context.vision)
         for part in batches(catalogue.uncaptioned(leaders=True), size):
             await context.pause.passed()
-            await _caption_chunk(context, [image.image_id for image in part], current)
+            await _caption_chunk(context, part, current)
         for part in batches(catalogue.uncaptioned(leaders=False), _SHARED_AT_ONCE):
-            _share(context, [image.image_id for image in part], current)
+            _share(context, part, current)
     if not next(catalogue.captioned(size=1), None):
         reasons = sorted(set(catalogue.failures().values()))[:3]
         raise MissingStep(f"No image could be captioned: {'; '.join(reasons) or 'no vision model is set'}.")

@@ -17,7 +17,6 @@ from graphs.context import Context
 from graphs.label import FAILED, asked_together, chunks
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
-from store.catalogue import Lacking
 from store.errors import ModelError
 from store.records import Criterion, Name
 from tools.meaning import first_alike
@@ -33,9 +32,10 @@ _COMPARED = 2_000
 async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
     """Name the sample under each criterion for which its descriptions came without names."""
     context = runtime.context
-    criteria = [context.criterion(criterion_id) for criterion_id in state["criteria"]]
-    samples = {c.id: _sample(context, c) for c in criteria}
-    total = sum(1 for c in criteria for _ in _to_name(context, c, samples[c.id]))
+    lacking = {one: context.workspace.grouping.missing_count("name", one) for one in state["criteria"]}
+    criteria = [context.criterion(one) for one, count in lacking.items() if count]
+    samples = {c.id: None if context.options.name_all else sampled_ranks(context, c) for c in criteria}
+    total = sum(sum(1 for _ in _to_name(context, c, samples[c.id])) for c in criteria)
     with stage(runtime, "name", total) as current:
         for group in asked_together(criteria, one_at_a_time=context.options.one_at_a_time):
             wanted = {c.id: _to_name(context, c, samples[c.id]) for c in group}
@@ -47,27 +47,17 @@ async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[s
     return {}
 
 
-def _sample(context: Context, criterion: Criterion) -> frozenset[bytes] | None:
-    """The ranks of the texts to name; None where all are, or none lacks a name."""
-    lacking = context.workspace.grouping.missing("name", criterion.id)
-    if context.options.name_all or next(lacking, None) is None:
-        return None
-    return sampled_ranks(context, criterion)
-
-
-def _to_name(context: Context, criterion: Criterion, sample: frozenset[bytes] | None) -> Iterator[Lacking]:
-    """The images of the sample that have no name yet."""
+def _to_name(context: Context, criterion: Criterion, sample: frozenset[bytes] | None) -> Iterator[str]:
+    """The images of the sample that have no name yet; without a sample, of all."""
     lacking = context.workspace.grouping.missing("name", criterion.id)
     if sample is None:
         yield from lacking
         return
     for part in batches(lacking, _READ):
-        told = _texts(context, criterion, [image.image_id for image in part])
-        for image in part:
-            text = told[image.image_id]
+        for image_id, text in _texts(context, criterion, part).items():
             # What has no text is unclear without a question, and learns nothing from others.
             if not text or rank(text, seed=context.options.seed) in sample:
-                yield image
+                yield image_id
 
 
 def sampled_ranks(context: Context, criterion: Criterion) -> frozenset[bytes]:

@@ -35,14 +35,6 @@ PAGE = 5_000
 """Images that are read at a time where all are gone through."""
 
 
-class Lacking(NamedTuple):
-    """An image that lacks something."""
-
-    place: int
-    """Its place in the order in which images joined."""
-    image_id: str
-
-
 class SkippedFile(NamedTuple):
     """A file that was not taken, and why."""
 
@@ -153,7 +145,7 @@ class Catalogue:
 
     # captions --------------------------------------------------------------------------------------------
 
-    def uncaptioned(self, *, leaders: bool) -> Iterator[Lacking]:
+    def uncaptioned(self, *, leaders: bool) -> Iterator[str]:
         """Images with no caption and no failure, group leaders or those that follow one, as they joined.
 
         What is written while they are gone through does not disturb it.
@@ -166,7 +158,7 @@ class Catalogue:
             " AND i.seq > ? ORDER BY i.seq LIMIT ?"
         )
         for rows in self._db.pages(query, size=PAGE):
-            yield from (Lacking(*row) for row in rows)
+            yield from (image_id for _, image_id in rows)
 
     def add_captions(self, captions: Sequence[Caption]) -> None:
         """Store captions; one that was there is replaced, with what was read from it where it stood in."""

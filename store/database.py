@@ -30,13 +30,15 @@ class Database:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
-    def pages(self, statement: str, values: Sequence[object] = (), *, size: int) -> Iterator[list[Row]]:
+    def pages(
+        self, statement: str, values: Sequence[object] = (), *, first: object = 0, size: int
+    ) -> Iterator[list[Row]]:
         """The rows of a query that may be large, `size` at a time; others may write between two pages.
 
-        The first column of `statement` is a number above 0 by which its rows are ordered; it ends with two
-        variables: the number after which a page begins, and how many rows it has at most.
+        The first column of `statement` is what its rows are ordered by, greater than `first`; it ends with
+        two variables: the value after which a page begins, and how many rows it has at most.
         """
-        after = 0
+        after = first
         while rows := self.rows(statement, (*values, after, size)):
             yield rows
             after = rows[-1][0]

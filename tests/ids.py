@@ -7,7 +7,7 @@ from store.grouping import Grouping
 
 
 def missing_ids(grouping: Grouping, table: str, criterion_id: str) -> list[str]:
-    return [image.image_id for image in grouping.missing(table, criterion_id)]
+    return list(grouping.missing(table, criterion_id))
 
 
 def captioned_ids(catalogue: Catalogue) -> list[str]:
@@ -15,4 +15,4 @@ def captioned_ids(catalogue: Catalogue) -> list[str]:
 
 
 def uncaptioned_ids(catalogue: Catalogue, *, leaders: bool) -> list[str]:
-    return [image.image_id for image in catalogue.uncaptioned(leaders=leaders)]
+    return list(catalogue.uncaptioned(leaders=leaders))
