@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -153,11 +154,25 @@ def chroma(folder: Path, *, wanted: bool) -> Iterator[str]:
     command = [str(program), "run", "--path", str(folder), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
+            until_answered(f"http://127.0.0.1:{port}/api/v2/heartbeat")
             yield f"http://127.0.0.1:{port}"
             resident = psutil.Process(process.pid).memory_info().rss // 2**20
             Console().print(f"Chroma's server: {resident:,} MB of memory, {_size_mb(folder):,} MB of disk.")
         finally:
             process.terminate()
+
+
+def until_answered(address: str, *, seconds: float = 60) -> None:
+    """Wait for a server that was just started."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def of_size(ground: Ground) -> list[Run]:
