@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from graphs.batches import batches
 from graphs.context import Context
 from graphs.label import FAILED
 from graphs.naming import sampled_ranks
@@ -19,6 +18,7 @@ from graphs.progress import Stage, stage
 from graphs.state import GroupState
 from graphs.tag_fields import answering_fields, tagged_images
 from store.answers import Vectors
+from store.batches import batches
 from store.grouping import Grouping
 from store.records import Cluster, Criterion, Level, Name
 from tools.assign import assign
@@ -109,10 +109,10 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
             )
             grouping.add_assignments(made)
         places = _learnt(context, criterion, clusters) if unnamed else None
+        if places is None:
+            return {}  # All are placed; or none was named, for want of a valid reply: it is asked again.
         share = second_look(context.workspace.catalogue.caption_count())
         for part, names in _unplaced(grouping, criterion):
-            if places is None:
-                break  # Nothing was named, for want of a valid reply: the next run asks again.
             await context.pause.passed()
             alike = [image_id for image_id in part if image_id not in names]
             await _place_alike(context, criterion, clusters, places, alike, share, current)

@@ -14,11 +14,11 @@ from operator import itemgetter
 
 from langgraph.runtime import Runtime
 
-from graphs.batches import batches
 from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from graphs.tag_fields import answering_fields
+from store.batches import batches
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
 from tools.describe import Seen, describe, describe_with_caption, describe_with_tags

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from langgraph.runtime import Runtime
 
-from graphs.batches import batches
 from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
+from store.batches import batches
 from store.errors import InputError, MissingStep, ModelError
 from store.memory_rows import Remembered
 from store.records import Caption

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
-from graphs.batches import batches
 from graphs.context import Context
 from graphs.label import FAILED, asked_together, chunks
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
+from store.batches import batches
 from store.errors import ModelError
 from store.records import Criterion, Name
 from tools.meaning import first_alike

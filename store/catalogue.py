@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from store.batches import batches
 from store.database import Database, Row
 from store.records import Caption, Image, ScannedFile, Tag
 from store.stand_in import STAND_IN, drop_what_others_told, drop_what_was_read
@@ -77,11 +77,10 @@ class Catalogue:
 
     def forget_files(self, root: Path, *, seen: Iterable[Path]) -> None:
         """Drop the files of `root` that a scan did not see any more."""
-        self._db.write("CREATE TEMP TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY) WITHOUT ROWID")
-        self._db.write("DELETE FROM seen")
-        paths = iter(seen)
-        while part := [(str(path),) for path in islice(paths, PAGE)]:
-            self._db.write_many("INSERT OR IGNORE INTO seen VALUES (?)", part)
+        self._db.write("DROP TABLE IF EXISTS temp.seen")
+        self._db.write("CREATE TEMP TABLE seen (path TEXT PRIMARY KEY) WITHOUT ROWID")
+        for part in batches(seen, PAGE):
+            self._db.write_many("INSERT OR IGNORE INTO seen VALUES (?)", [(str(path),) for path in part])
         lost = "DELETE FROM file WHERE root = ? AND path NOT IN (SELECT path FROM seen)"
         self._db.write(lost, (str(root),))
         self._db.write("DROP TABLE seen")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar, cast
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from store import memory_check
 from store.answers import Vectors
+from store.batches import batches
 from store.errors import WorkspaceError
 from store.memory_index import EmbeddedIndex, Index, ServedIndex
 from store.memory_rows import KINDS, PAGE, Fingerprint, Kind, Remembered, Scalar, fingerprint, pages
@@ -271,7 +272,7 @@ class CaptionMemory:
         self._changed.discard(kind)
 
     def _upsert(self, collection: chromadb.Collection, rows: Sequence[Remembered]) -> None:
-        for part in _parts(rows, min(PAGE, self._index.client.get_max_batch_size())):
+        for part in batches(rows, min(PAGE, self._index.client.get_max_batch_size())):
             collection.upsert(
                 ids=[row.id for row in part],
                 embeddings=self._embed([row.text for row in part]),
@@ -282,7 +283,7 @@ class CaptionMemory:
 
     def _get(self, collection: chromadb.Collection, ids: Sequence[str]) -> dict[str, Remembered]:
         found: dict[str, Remembered] = {}
-        for part in _parts(list(dict.fromkeys(ids)), PAGE):
+        for part in batches(list(dict.fromkeys(ids)), PAGE):
             rows = collection.get(ids=part, include=["documents", "metadatas"])
             texts, metadatas = rows["documents"] or [], rows["metadatas"] or []
             for row_id, text, metadata in zip(rows["ids"], texts, metadatas, strict=True):
@@ -300,7 +301,7 @@ class CaptionMemory:
         return lost
 
     def _delete(self, collection: chromadb.Collection, ids: Sequence[str]) -> None:
-        for part in _parts(list(dict.fromkeys(ids)), min(PAGE, self._index.client.get_max_batch_size())):
+        for part in batches(list(dict.fromkeys(ids)), min(PAGE, self._index.client.get_max_batch_size())):
             collection.delete(ids=part)
 
     def _compare(
@@ -308,7 +309,7 @@ class CaptionMemory:
     ) -> list[list[Hit]]:
         """Each vector with all rows of these ids; Chroma's own filter by ids goes through the same graph."""
         found: list[list[Hit]] = [[] for _ in vectors]
-        for part in _parts(list(dict.fromkeys(ids)), PAGE):
+        for part in batches(list(dict.fromkeys(ids)), PAGE):
             rows = collection.get(ids=part, include=["documents", "embeddings"])
             if not rows["ids"]:
                 continue
@@ -356,10 +357,6 @@ def _holds(known: Remembered | None, row: Remembered) -> bool:
 def _hashes(ids: Sequence[str]) -> NDArray[np.int64]:
     """A number for each id, the same in all of this process. Two ids of a million share one by 1 to 10^7."""
     return np.array([hash(one) for one in ids], dtype=np.int64)
-
-
-def _parts(rows: Sequence[T], size: int) -> Iterator[list[T]]:
-    return (list(rows[start : start + size]) for start in range(0, len(rows), size))
 
 
 def _condition(where: Mapping[str, Scalar] | None) -> Where | None:

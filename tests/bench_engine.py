@@ -14,13 +14,11 @@ import cProfile
 import json
 import pstats
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from models.endpoint import Endpoint
 from prompts import Turn
 from store.answers import Answers
 from store.database import Database
+from tests.processes import server_process
 from tests.simulated_server import MODEL
 from tools.ask import Answered, Asker, Question, Schema
 
@@ -68,15 +67,9 @@ class Row:
     rss_mb: float
 
 
-@contextmanager
-def simulated(*options: str) -> Iterator[str]:
+def simulated(*options: str) -> AbstractContextManager[str]:
     """A simulated server in a process of its own; its address."""
-    command = [sys.executable, "-m", "tests.simulated_server", *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+    return server_process("tests.simulated_server", *options)
 
 
 def stats(address: str, at_once: int) -> dict[str, float]:

@@ -22,11 +22,8 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,10 +32,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from models.loopback import free_port
 from store.workspace import Workspace
 from tests.many_captions import write
-from tests.spine import PROJECT, start_cli, write_profile
+from tests.processes import chroma_server, server_process
+from tests.spine import start_cli, write_profile
 from tools.naming_sample import sample_size
 
 CRITERIA = ("Subject", "Surroundings", "Weather", "Dominant colour")
@@ -107,7 +104,10 @@ def main() -> None:
     folder = given.workspace or Path(tempfile.mkdtemp(prefix="scale-"))
     folder.mkdir(parents=True, exist_ok=True)
     runs = _known(given.json)
-    with fake_server() as address, chroma(folder / "chroma", wanted=given.chroma_server) as index:
+    with (
+        server_process("tests.fake_server") as address,
+        chroma(folder / "chroma", wanted=given.chroma_server) as index,
+    ):
         write_profile(folder, address, at_once=16, embeds=given.server_embeddings, chroma=index)
         for images in given.images:
             for criteria in given.criteria:
@@ -128,51 +128,15 @@ def _known(file: Path | None) -> list[Run]:
 
 
 @contextlib.contextmanager
-def fake_server() -> Iterator[str]:
-    """The address of a server in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.fake_server"],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
-
-
-@contextlib.contextmanager
 def chroma(folder: Path, *, wanted: bool) -> Iterator[str]:
     """The address of a `chroma run`, or nothing; what memory and disk it took is printed at the end."""
     if not wanted:
         yield ""
         return
-    port = free_port()
-    program = Path(sys.executable).parent / "chroma"
-    command = [str(program), "run", "--path", str(folder), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            until_answered(f"http://127.0.0.1:{port}/api/v2/heartbeat")
-            yield f"http://127.0.0.1:{port}"
-            resident = psutil.Process(process.pid).memory_info().rss // 2**20
-            Console().print(f"Chroma's server: {resident:,} MB of memory, {_size_mb(folder):,} MB of disk.")
-        finally:
-            process.terminate()
-
-
-def until_answered(address: str, *, seconds: float = 60) -> None:
-    """Wait for a server that was just started."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            urllib.request.urlopen(address).close()
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
+    with chroma_server(folder) as server:
+        yield server.address
+        resident = server.process.memory_info().rss // 2**20
+        Console().print(f"Chroma's server: {resident:,} MB of memory, {_size_mb(folder):,} MB of disk.")
 
 
 def of_size(ground: Ground) -> list[Run]:

@@ -18,11 +18,10 @@ from store.records import Progress
 from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer
 from tests.fake_world import SCENES, scene_image
+from tests.processes import PROJECT
 from tools.export import export_rows
 from ui.build import context
 from ui.settings import Profile, Role, Settings
-
-PROJECT = Path(__file__).resolve().parents[1]
 
 
 def make_collection(folder: Path, *, scenes: int = len(SCENES), variants: int = 1) -> Path:

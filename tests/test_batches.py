@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphs.batches import batches
 from graphs.label import chunks
+from store.batches import batches
 from store.records import Criterion
 
 MOOD, PLACE = Criterion("mood", "Mood", ""), Criterion("place", "Place", "")

@@ -23,7 +23,8 @@ from store.records import Criterion
 from store.workspace import Workspace
 from tests.fake_server import FakeServer, Trouble
 from tests.fake_world import ASPECTS, SCENES
-from tests.spine import PROJECT, cli, cli_json, make_collection, run_here, write_profile
+from tests.processes import PROJECT
+from tests.spine import cli, cli_json, make_collection, run_here, write_profile
 from ui.cli import main
 from ui.review import ask_review
 

@@ -24,6 +24,7 @@ from store.memory import CaptionMemory
 from store.memory_rows import Remembered, description_id, name_id
 from store.records import Caption, Criterion, Description, Image, Name
 from store.workspace import Workspace
+from tests.processes import chroma_server
 
 _DIMENSIONS = 16
 ROWS = 1_050
@@ -405,22 +406,8 @@ def test_when_the_embedding_fails_the_memory_can_be_opened_later(workspace: Work
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real `chroma run`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    chroma = Path(sys.executable).with_name("chroma")
-    command = [str(chroma), "run", "--path", str(folder), "--port", str(port), "--host", "127.0.0.1"]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            for _ in range(300):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with chroma_server(tmp_path_factory.mktemp("server")) as running:
+        yield running.address
 
 
 def test_two_workspaces_share_a_server_and_keep_apart(server: str, tmp_path: Path) -> None:

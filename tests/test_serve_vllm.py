@@ -25,7 +25,8 @@ from prompts import render
 from store.errors import ModelUnavailable
 from store.records import Criterion, Progress
 from store.workspace import Workspace
-from tests.spine import PROJECT, wish
+from tests.processes import PROJECT
+from tests.spine import wish
 from tests.vllm.pictures import png_data_uri
 from tests.vllm.prepare import ENVIRONMENT, MODEL, PYTHON, clean_environ, is_ready
 from tools.closed_choice import choice_reply, chosen

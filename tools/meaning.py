@@ -69,9 +69,7 @@ def leading_names(counts: Mapping[str, int]) -> dict[str, str]:
 
 def _cut(distance: NDArray[np.floating], *, threshold: float) -> NDArray[np.int_]:
     condensed = distance[np.triu_indices(len(distance), k=1)]
-    from scipy.cluster.hierarchy import fcluster, linkage
-
-    return np.asarray(fcluster(linkage(condensed, "complete"), threshold, "distance"), dtype=int) - 1
+    return _flat(condensed, "complete", threshold, "distance")
 
 
 def numbers_in(text: str) -> frozenset[str]:
@@ -85,6 +83,11 @@ def ward_groups(vectors: Vectors, count: int) -> NDArray[np.int_]:
     """Put n unit vectors into at most `count` groups of like meaning (Ward). Returns numbers, shape (n,)."""
     if count >= len(vectors):
         return np.arange(len(vectors))
+    return _flat(vectors, "ward", count, "maxclust")
+
+
+def _flat(given: NDArray[np.floating], method: str, limit: float, criterion: str) -> NDArray[np.int_]:
+    """The groups of a dendrogram cut at `limit`, numbered from 0."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    return np.asarray(fcluster(linkage(vectors, "ward"), count, "maxclust"), dtype=int) - 1
+    return np.asarray(fcluster(linkage(given, method), limit, criterion), dtype=int) - 1
