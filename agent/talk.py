@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ from store.errors import InputError, XclusterError
 
 OnEvent = Callable[[dict[str, Any]], None]
 """Gets, as they come, `choosing` (number of the step), `acting` (ability, arguments), `told` (outcome)."""
+
+
+@asynccontextmanager
+async def checkpoints(file: Path) -> AsyncIterator[AsyncSqliteSaver]:
+    """LangGraph's checkpoints in `file`; left, also by a cancelled turn, nothing there stays locked."""
+    async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
+        try:
+            yield saver
+        finally:
+            # A cancelled write is not committed, and its cursor holds the lock until it is collected.
+            await saver.conn.rollback()
 
 
 class Talk:
@@ -76,18 +87,15 @@ class Talk:
 
     async def asked(self, conversation_id: str) -> Asked | None:
         """What the conversation waits for, if it does."""
-        async with self._saver() as saver:
+        async with checkpoints(self._file) as saver:
             state = await builder.compile(checkpointer=saver).aget_state(_config(conversation_id))
         return Asked.model_validate(state.interrupts[0].value) if state.interrupts else None
-
-    def _saver(self) -> AbstractAsyncContextManager[AsyncSqliteSaver]:
-        return AsyncSqliteSaver.from_conn_string(str(self._file))
 
     async def _go(
         self, conversation_id: str, given: TalkState | Command[Any], on_event: OnEvent
     ) -> Asked | None:
         config = _config(conversation_id)
-        async with self._saver() as saver:
+        async with checkpoints(self._file) as saver:
             graph = builder.compile(checkpointer=saver)
             try:
                 async for part in graph.astream(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from graphs.context import Context, StageClock
@@ -96,17 +96,18 @@ async def _stream(
     on_review: OnReview,
 ) -> None:
     config: RunnableConfig = {"configurable": {"thread_id": f"run-{run_id}"}}
-    async with AsyncSqliteSaver.from_conn_string(str(context.workspace.checkpoint_file)) as saver:
-        graph = builder.compile(checkpointer=saver)
-        given: OrganiseState | Command[Any] | None = state
-        while given is not None:
-            parts = graph.astream(
-                given, config, context=context, stream_mode="custom", subgraphs=True, version="v2"
-            )
-            # Closed before the saver is: a node that still runs would hold its lock on the checkpoints.
-            async with aclosing(cast("AsyncGenerator[Any]", parts)):
-                async for part in parts:
-                    if part["type"] == "custom":
-                        on_progress(Progress(**part["data"]))
-            asked = (await graph.aget_state(config)).interrupts
-            given = Command(resume=(await on_review(asked[0].value)).model_dump()) if asked else None
+    # In memory: what is durable is in the workspace, and the next run finds it there. A checkpoint serves a
+    # question to the person alone, whose answer comes while this runs.
+    graph = builder.compile(checkpointer=InMemorySaver())
+    given: OrganiseState | Command[Any] | None = state
+    while given is not None:
+        parts = graph.astream(
+            given, config, context=context, stream_mode="custom", subgraphs=True, version="v2"
+        )
+        # Closed here: a node that still runs would go on after the run is booked.
+        async with aclosing(cast("AsyncGenerator[Any]", parts)):
+            async for part in parts:
+                if part["type"] == "custom":
+                    on_progress(Progress(**part["data"]))
+        asked = (await graph.aget_state(config)).interrupts
+        given = Command(resume=(await on_review(asked[0].value)).model_dump()) if asked else None

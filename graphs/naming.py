@@ -18,6 +18,7 @@ from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from store.batches import batches
 from store.errors import ModelError
+from store.memory import Hit
 from store.records import Criterion, Name
 from tools.meaning import first_alike
 from tools.name import SILENT, name
@@ -27,6 +28,8 @@ _READ = 2_000
 """Descriptions that are read at a time."""
 _COMPARED = 2_000
 """Captions of which every two are compared."""
+_LOOKED_AT = (4, 64)
+"""Like captions that are looked at for a name; the second time where a crowd is alike and few have one."""
 
 
 async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -129,22 +132,32 @@ def _shared(context: Context, ids: Sequence[str], criteria: Sequence[Criterion])
         return {}
     ids = _told_by_caption(context, ids, criteria)
     captions = context.workspace.catalogue.captions(ids)
-    found: dict[str, list[Name]] = {}
-    hits = context.memory.nearest("caption", [captions[image_id].text for image_id in ids], count=4)
-    near = {
-        i: [h.id for h in row if h.id != i and h.similarity >= least]
-        for i, row in zip(ids, hits, strict=True)
-    }
-    others = list({other for row in near.values() for other in row})
     grouping = context.workspace.grouping
-    told = set(_told_by_caption(context, others, criteria))
-    known = [{i: n for i, n in grouping.names(c.id, others).items() if i in told} for c in criteria]
-    for image_id, row in near.items():
-        for other in row:
-            if all(other in names for names in known):
-                found[image_id] = [replace(names[other], image_id=image_id) for names in known]
-                break
+    found: dict[str, list[Name]] = {}
+    left = ids
+    for count in _LOOKED_AT:
+        hits = context.memory.nearest("caption", [captions[image_id].text for image_id in left], count=count)
+        near = {
+            i: [h.id for h in row if h.id != i and h.similarity >= least]
+            for i, row in zip(left, hits, strict=True)
+        }
+        others = list({other for row in near.values() for other in row})
+        told = set(_told_by_caption(context, others, criteria))
+        known = [{i: n for i, n in grouping.names(c.id, others).items() if i in told} for c in criteria]
+        for image_id, row in near.items():
+            for other in row:
+                if all(other in names for names in known):
+                    found[image_id] = [replace(names[other], image_id=image_id) for names in known]
+                    break
+        # Where all that was seen is alike and has no name, there may be more.
+        left = [
+            i for i, row in zip(left, hits, strict=True) if i not in found and _all_alike(row, count, least)
+        ]
     return found
+
+
+def _all_alike(hits: Sequence[Hit], count: int, least: float) -> bool:
+    return len(hits) == count and hits[-1].similarity >= least
 
 
 def _followed(context: Context, ids: Sequence[str], criteria: Sequence[Criterion]) -> dict[str, str]:

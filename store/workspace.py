@@ -50,11 +50,6 @@ class Workspace:
         return self.folder / "memory"
 
     @property
-    def checkpoint_file(self) -> Path:
-        """Where LangGraph keeps its checkpoints."""
-        return self.folder / "checkpoints.sqlite"
-
-    @property
     def log_folder(self) -> Path:
         """Where the logs of local servers go."""
         folder = self.folder / "logs"

@@ -13,7 +13,7 @@ import pytest
 from agent.outcome import Focus, RunWish
 from agent.planner import Claim, Turn
 from agent.state import Asked, Decision
-from agent.talk import Talk
+from agent.talk import Talk, checkpoints
 from agent.words import TAGGERS_HEAR_NOTHING
 from store.errors import InputError, ModelUnavailable
 from store.records import Tag
@@ -230,3 +230,17 @@ async def test_conversations_are_apart_and_leave_no_checkpoints_behind(workspace
     assert [len(workspace.conversations.turns(c)) for c in (first, second)] == [6, 2]
     with sqlite3.connect(workspace.folder / "conversations.sqlite") as file:
         assert file.execute("SELECT COUNT(*) FROM checkpoints").fetchone() == (0,)
+
+
+async def test_a_write_that_was_cut_off_locks_nobody_out(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.sqlite"
+    insert = (
+        "INSERT INTO writes (thread_id, checkpoint_id, task_id, idx, channel) VALUES ('a', '1', 't', 0, 'c')"
+    )
+    async with checkpoints(file) as saver:
+        await saver.setup()
+        cursor = await saver.conn.execute(f"{insert} RETURNING idx")
+    with sqlite3.connect(file, timeout=0) as other:
+        other.execute(insert)
+    # Kept to here, as the traceback of a cancelled write keeps it.
+    assert cursor.description

@@ -32,6 +32,8 @@ from tools.read_image import NoImage, read_image
 
 FILE_TIMEOUT_S = 120.0
 """Seconds one file may take, a slow network disk included; then its process is ended."""
+_STARTS = 3
+"""Attempts at a start: a process may be ended from outside, short of memory, also while it starts."""
 
 _READY = "ready"
 _NO_IMAGE = "no image"
@@ -137,9 +139,22 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
 
 
 def _start(limits: Limits) -> subprocess.Popen[str]:
+    for _ in range(_STARTS):
+        process = _spawn(limits)
+        if _pipes(process)[1].readline().strip() == _READY:
+            return process
+        process.kill()
+        process.wait()
+    raise XclusterError(
+        f"The process that reads images does not start. Try `{sys.executable} -m tools.reader_process`; "
+        "it should say 'ready'."
+    )
+
+
+def _spawn(limits: Limits) -> subprocess.Popen[str]:
     # -P and the parent's own module path: the current folder may be the stranger's, with an `os.py` in it.
     paths = os.pathsep.join(str(Path(path).absolute()) for path in sys.path if path)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [
             sys.executable,
             "-P",
@@ -156,13 +171,6 @@ def _start(limits: Limits) -> subprocess.Popen[str]:
         encoding="utf-8",
         env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
-    if _pipes(process)[1].readline().strip() != _READY:
-        process.kill()
-        raise XclusterError(
-            f"The process that reads images does not start. Try `{sys.executable} -m tools.reader_process`; "
-            "it should say 'ready'."
-        )
-    return process
 
 
 def serve(limits: Limits, requests: IO[str], answers: IO[str]) -> None:
