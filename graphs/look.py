@@ -14,7 +14,6 @@ from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from store.batches import batches
 from store.errors import InputError, MissingStep, ModelError
-from store.memory_rows import Remembered
 from store.records import Caption
 from tools.caption import caption, caption_with_tags
 from tools.carry_over import settle_lost
@@ -123,4 +122,4 @@ def _share(context: Context, ids: Sequence[str], current: Stage) -> None:
 
 def _keep(context: Context, captions: Sequence[Caption]) -> None:
     context.workspace.catalogue.add_captions(captions)
-    context.memory.remember("caption", [Remembered(c.image_id, c.text, {"model": c.model}) for c in captions])
+    context.memory.sync()

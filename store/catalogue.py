@@ -27,8 +27,8 @@ The table `gone` is kept by triggers of the schema: it lists the others.
 """
 LIVE_ASSIGNMENT = LIVE.replace("i.id", "a.image_id")
 """The same of an assignment, without the table of images: so an index can answer alone."""
-SETTLED = f"NOT (c.model = '{STAND_IN}' AND i.format != 'none')"
-"""The caption `c` of image `i` is not one that a run will replace by looking at the image."""
+GONE_CAPTIONS = "SELECT COUNT(*) FROM gone g JOIN caption c ON c.image_id = g.image_id"
+"""How many captions are of images that do not belong to the collection."""
 
 
 PAGE = 5_000
@@ -96,7 +96,7 @@ class Catalogue:
 
     def image_count(self) -> int:
         """How many images the collection has."""
-        return self._db.number(f"SELECT COUNT(*) FROM image i WHERE {LIVE}")
+        return self._db.tally("image").rows - self._db.tally("gone").rows
 
     def file_count(self) -> int:
         """How many files hold an image of the collection."""
@@ -172,14 +172,15 @@ class Catalogue:
 
     def caption_count(self) -> int:
         """How many images of the collection have a caption; one that stands in counts where no file is."""
-        query = f"SELECT COUNT(*) FROM caption c JOIN image i ON i.id = c.image_id WHERE {LIVE} AND {SETTLED}"
-        return self._db.number(query)
+        looked_at = (
+            f"SELECT COUNT(*) FROM caption c JOIN image i ON i.id = c.image_id"
+            f" WHERE {LIVE} AND c.model = '{STAND_IN}' AND i.format != 'none'"
+        )
+        return self.captioned_count() - self._db.number(looked_at)
 
     def captioned_count(self) -> int:
         """How many images have a caption, if only one that stands in."""
-        return self._db.number(
-            f"SELECT COUNT(*) FROM caption c JOIN image i ON i.id = c.image_id WHERE {LIVE}"
-        )
+        return self._db.tally("caption").rows - self._db.number(GONE_CAPTIONS)
 
     def captioned(self, *, size: int = PAGE) -> Iterator[list[str]]:
         """The images that have a caption, if only one that stands in, as they joined, `size` at a time."""

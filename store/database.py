@@ -7,13 +7,21 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.schema import connect
 
 Row = tuple[Any, ...]
 _IN_LIMIT = 30_000
 """SQLite takes 32,766 variables in a statement."""
+
+
+class Tally(NamedTuple):
+    """The rows of a table, without looking at them."""
+
+    rows: int
+    changes: int
+    """Grows with each row that comes, goes or changes, and never else."""
 
 
 class Database:
@@ -53,6 +61,11 @@ class Database:
         """The first column of the first row as an int; 0 where there is none."""
         row = self.one(statement, values)
         return int(row[0] or 0) if row else 0
+
+    def tally(self, table: str, criterion_id: str = "") -> Tally:
+        """What the schema's triggers have counted of a table, under one criterion where it has any."""
+        query = "SELECT rows, changes FROM tally WHERE tab = ? AND criterion_id = ?"
+        return Tally(*(self.one(query, (table, criterion_id)) or (0, 0)))
 
     def where_in(self, statement: str, keys: Sequence[object]) -> Iterator[Row]:
         """Rows of `statement`, in which `{keys}` stands for the list, asked in pieces SQLite can take."""

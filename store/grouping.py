@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from store.catalogue import LIVE, LIVE_ASSIGNMENT, PAGE
+from store.catalogue import GONE_CAPTIONS, LIVE, LIVE_ASSIGNMENT, PAGE
 from store.database import Database, Row
 from store.errors import InputError
 from store.records import Assignment, Cluster, Criterion, Description, Name, Status
@@ -123,7 +123,14 @@ class Grouping:
 
     def missing_count(self, table: str, criterion_id: str) -> int:
         """How many captioned images lack a row in `description`, `name` or `assignment`."""
-        return self._db.number(_MISSING.format(what="COUNT(*)", table=table), (criterion_id,))
+        captions = self._db.tally("caption").rows
+        if self._db.tally("image").rows != captions:
+            # Some of the rows may be of images without a caption; only looking tells.
+            return self._db.number(_MISSING.format(what="COUNT(*)", table=table), (criterion_id,))
+        has = f"SELECT COUNT(*) FROM gone g CROSS JOIN {table} t ON t.image_id = g.image_id"
+        gone = self._db.number(f"{has} AND t.criterion_id = ?", (criterion_id,))
+        rows = self._db.tally(table, criterion_id).rows
+        return captions - self._db.number(GONE_CAPTIONS) - (rows - gone)
 
     def drop_failed(self, criterion_id: str, beginning: str) -> None:
         """Drop descriptions and names whose reason for being unclear has this beginning."""
@@ -152,7 +159,8 @@ class Grouping:
     def imported_count(self, criterion_id: str) -> int:
         """How many images of the collection have an imported description under the criterion."""
         return self._db.number(
-            "SELECT COUNT(*) FROM description d JOIN image i ON i.id = d.image_id"
+            "SELECT COUNT(*) FROM description d INDEXED BY description_imported"
+            " JOIN image i ON i.id = d.image_id"
             f" WHERE d.criterion_id = ? AND d.imported_as != '' AND {LIVE}",
             (criterion_id,),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -19,14 +20,27 @@ import numpy as np
 from chromadb.api.collection_configuration import CreateHNSWConfiguration
 from chromadb.api.types import Where
 from chromadb.errors import ChromaError, InternalError, NotFoundError
-from numpy.typing import NDArray
 
 from store import memory_check
 from store.answers import Vectors
 from store.batches import batches
+from store.distinct import hashes
 from store.errors import WorkspaceError
 from store.memory_index import EmbeddedIndex, Index, ServedIndex
-from store.memory_rows import KINDS, PAGE, Fingerprint, Kind, Remembered, Scalar, fingerprint, pages
+from store.memory_rows import (
+    KINDS,
+    PAGE,
+    Kind,
+    Remembered,
+    Scalar,
+    due,
+    due_count,
+    latest,
+    pages,
+    remembered_id,
+    settle,
+    wanted,
+)
 from store.workspace import Workspace
 
 T = TypeVar("T")
@@ -36,6 +50,7 @@ _HNSW: CreateHNSWConfiguration = {
     "max_neighbors": 16,
     "ef_search": 100,
 }
+_KEPT = "memory.{kind}.rows"
 _TEXTS_A_QUERY = 100
 _CHECKED_ROWS = 8
 
@@ -47,6 +62,12 @@ class Hit(NamedTuple):
     text: str
     similarity: float
     """Cosine of the two embeddings, -1 to 1."""
+
+
+class _Kept(NamedTuple):
+    rows: int
+    in_flight: int
+    """Rows that were being changed; how many of them the index took is not known."""
 
 
 class CaptionMemory:
@@ -72,7 +93,6 @@ class CaptionMemory:
         self._on_event = on_event
         self._lock = threading.RLock()
         self._collections: dict[Kind, chromadb.Collection] = {}
-        self._changed: set[Kind] = set()
 
     @classmethod
     def open(
@@ -109,11 +129,6 @@ class CaptionMemory:
         return memory
 
     # use -------------------------------------------------------------------------------------------------
-
-    def remember(self, kind: Kind, items: Sequence[Remembered]) -> None:
-        """Add texts, or replace those of the same id. Of several items with one id the last counts."""
-        distinct = list({item.id: item for item in items}.values())
-        self._change(kind, lambda: self._upsert(self._collection(kind), distinct))
 
     def get(self, kind: Kind, ids: Sequence[str]) -> dict[str, Remembered]:
         """The texts with these ids, where there are any."""
@@ -152,10 +167,6 @@ class CaptionMemory:
         """For each text the nearest stored one if it is at least that similar, else None."""
         found = self.nearest(kind, texts, count=1, where=where)
         return [hits[0] if hits and hits[0].similarity >= similarity else None for hits in found]
-
-    def forget(self, kind: Kind, ids: Sequence[str]) -> None:
-        """Drop texts; ids that are not there are passed over."""
-        self._change(kind, lambda: self._delete(self._collection(kind), ids))
 
     def count(self, kind: Kind) -> int:
         """How many texts of this kind there are."""
@@ -207,36 +218,31 @@ class CaptionMemory:
                 raise InternalError(f"known {kind} rows are not found by their own vectors")
         self._sync_all()
 
-    def _synced(self, kind: Kind) -> str:
-        """Digest of the catalogue that the memory last agreed with, if it was not changed since."""
-        return self._workspace.journal.setting(f"memory.{kind}.synced")
+    def _kept(self, kind: Kind) -> _Kept | None:
+        """How many rows the index had when it last agreed with the catalogue; None when nobody knows."""
+        kept = self._workspace.journal.setting(_KEPT.format(kind=kind))
+        return _Kept(*json.loads(kept)) if kept else None
 
-    def _set_synced(self, kind: Kind, digest: str) -> None:
-        self._workspace.journal.set_setting(f"memory.{kind}.synced", digest)
-
-    def _change(self, kind: Kind, act: Callable[[], None]) -> None:
-        if kind not in self._changed:
-            # Before the change: a kill in the middle of it must not leave the claim that they agree.
-            self._set_synced(kind, "")
-            self._changed.add(kind)
-        self._attempt(act)
+    def _keep(self, kind: Kind, kept: _Kept | None) -> None:
+        self._workspace.journal.set_setting(_KEPT.format(kind=kind), json.dumps(kept) if kept else "")
 
     def _collection_name(self, kind: Kind) -> str:
         return f"{self._index.prefix}{kind}"
 
     def _collection(self, kind: Kind) -> chromadb.Collection:
         if kind not in self._collections:
-            self._collections[kind] = self._open_collection(self._collection_name(kind))
+            self._collections[kind] = self._open_collection(kind)
         return self._collections[kind]
 
-    def _open_collection(self, name: str) -> chromadb.Collection:
-        client = self._index.client
+    def _open_collection(self, kind: Kind) -> chromadb.Collection:
+        client, name = self._index.client, self._collection_name(kind)
         with contextlib.suppress(NotFoundError):
             found = client.get_collection(name, embedding_function=None)
             if (found.metadata or {}).get("signature") == self._signature:
                 return found
             self._on_event(f"Another embedding model is set: the caption memory's '{name}' is made again.")
             client.delete_collection(name)
+        self._keep(kind, None)
         return client.get_or_create_collection(
             name,
             configuration={"hnsw": _HNSW},
@@ -248,28 +254,54 @@ class CaptionMemory:
 
     def _sync_all(self) -> None:
         for kind in KINDS:
-            # Taken first: what is written meanwhile makes the next open look again.
-            now = fingerprint(self._workspace.database, kind)
-            if self._collection(kind).count() != now.rows or self._synced(kind) != now.digest:
-                self._sync(kind, now)
+            kept, rows = self._kept(kind), self._collection(kind).count()
+            if kept is None or abs(rows - kept.rows) > kept.in_flight:
+                self._compare_all(kind)
+            else:
+                self._bring(kind)
 
-    def _sync(self, kind: Kind, now: Fingerprint) -> None:
+    def _bring(self, kind: Kind) -> None:
+        """Bring over what the catalogue's triggers have noted since the last time."""
         collection, database = self._collection(kind), self._workspace.database
+        brought, total = 0, due_count(database, kind)
+        while changed := due(database, kind):
+            # Before the change: a kill in the middle of it leaves no more rows in doubt than these.
+            self._keep(kind, _Kept(collection.count(), len(changed)))
+            rows = wanted(database, kind, changed)
+            known = self._get(collection, [row.id for row in rows])
+            self._upsert(collection, [row for row in rows if not _holds(known.get(row.id), row)])
+            held = {row.id for row in rows}
+            self._delete(
+                collection, [i for i in (remembered_id(kind, one) for one in changed) if i not in held]
+            )
+            settle(database, kind, changed[-1].seq)
+            brought += len(changed)
+            if brought < total:
+                self._on_event(f"Caption memory: {brought:,} of {total:,} {kind}s so far.")
+            self._keep(kind, _Kept(collection.count(), 0))
+
+    def _compare_all(self, kind: Kind) -> None:
+        """Compare every row with the catalogue: the index is new, or not the one that was left."""
+        collection, database = self._collection(kind), self._workspace.database
+        # Taken first: what is written meanwhile is brought over the next time.
+        until = latest(database)
+        self._keep(kind, None)
         empty = collection.count() == 0
-        added = 0
+        added = held = 0
         for page in pages(database, kind):
             known = {} if empty else self._get(collection, [row.id for row in page])
             stale = [row for row in page if not _holds(known.get(row.id), row)]
             self._upsert(collection, stale)
             added += len(stale)
+            held += len(page)
             if len(stale) == PAGE:
                 self._on_event(f"Caption memory: {added:,} {kind}s so far.")
-        lost = self._lost(collection, kind) if collection.count() != now.rows else []
+        lost = self._lost(collection, kind) if collection.count() != held else []
         self._delete(collection, lost)
         if added or lost:
             self._on_event(f"Caption memory: {added:,} {kind}s added, {len(lost):,} dropped.")
-        self._set_synced(kind, now.digest)
-        self._changed.discard(kind)
+        settle(database, kind, until)
+        self._keep(kind, _Kept(collection.count(), 0))
 
     def _upsert(self, collection: chromadb.Collection, rows: Sequence[Remembered]) -> None:
         for part in batches(rows, min(PAGE, self._index.client.get_max_batch_size())):
@@ -292,12 +324,12 @@ class CaptionMemory:
 
     def _lost(self, collection: chromadb.Collection, kind: Kind) -> list[str]:
         """The ids that the catalogue lacks; of those that it has, no more than 8 bytes each are held."""
-        wanted = [_hashes([row.id for row in page]) for page in pages(self._workspace.database, kind)]
+        wanted = [hashes([row.id for row in page]) for page in pages(self._workspace.database, kind)]
         known = np.concatenate([np.zeros(0, dtype=np.int64), *wanted])
         lost: list[str] = []
         for offset in range(0, collection.count(), PAGE):
             ids = collection.get(limit=PAGE, offset=offset, include=[])["ids"]
-            lost += [one for one, there in zip(ids, np.isin(_hashes(ids), known), strict=True) if not there]
+            lost += [one for one, there in zip(ids, np.isin(hashes(ids), known), strict=True) if not there]
         return lost
 
     def _delete(self, collection: chromadb.Collection, ids: Sequence[str]) -> None:
@@ -352,11 +384,6 @@ _HOPELESS = (
 def _holds(known: Remembered | None, row: Remembered) -> bool:
     """Whether `known` says what `row` says (it may hold more metadata)."""
     return known is not None and known.text == row.text and row.metadata.items() <= known.metadata.items()
-
-
-def _hashes(ids: Sequence[str]) -> NDArray[np.int64]:
-    """A number for each id, the same in all of this process. Two ids of a million share one by 1 to 10^7."""
-    return np.array([hash(one) for one in ids], dtype=np.int64)
 
 
 def _condition(where: Mapping[str, Scalar] | None) -> Where | None:

@@ -260,9 +260,123 @@ CREATE TABLE run_estimate (
 """
 # Prices are those of the time of the run: what it cost does not change with a later setting.
 
+_COUNTED = {
+    "image": "''",
+    "caption": "''",
+    "gone": "''",
+    "description": "{row}.criterion_id",
+    "name": "{row}.criterion_id",
+    "assignment": "{row}.criterion_id",
+}
+
+
+def _tally() -> str:
+    """Triggers that count the rows of each table under each criterion, and how often they changed."""
+    parts = []
+    for table, column in _COUNTED.items():
+        for event, row, step in (
+            ("INSERT", "NEW", "+ 1"),
+            ("DELETE", "OLD", "- 1"),
+            ("UPDATE", "NEW", "+ 0"),
+        ):
+            criterion = column.format(row=row)
+            of = f"tab = '{table}' AND criterion_id = {criterion}"
+            parts.append(
+                f"CREATE TRIGGER tally_{table}_{event.lower()} AFTER {event} ON {table} BEGIN"
+                f" INSERT INTO tally SELECT '{table}', {criterion}, 0, 0"
+                f" WHERE NOT EXISTS (SELECT 1 FROM tally WHERE {of});"
+                f" UPDATE tally SET rows = rows {step}, changes = changes + 1 WHERE {of}; END;\n"
+            )
+        grouped = column.format(row=table)
+        parts.append(f"INSERT INTO tally SELECT '{table}', {grouped}, COUNT(*), 0 FROM {table} GROUP BY 2;\n")
+    return "".join(parts)
+
+
+def _outbox() -> str:
+    """Triggers that note which texts of the caption memory may differ from it."""
+
+    def note(kind: str, criterion: str, what: str) -> str:
+        return (
+            f" DELETE FROM outbox WHERE kind = '{kind}' AND criterion_id = {criterion} AND what = {what};"
+            f" INSERT INTO outbox (kind, criterion_id, what) VALUES ('{kind}', {criterion}, {what});"
+        )
+
+    def note_all(kind: str, column: str, image: str) -> str:
+        # The order of the joins is said, so that every step is a look into an index.
+        rows = (
+            f"FROM criterion k CROSS JOIN {kind} t ON t.criterion_id = k.id AND t.image_id = {image}"
+            f" AND t.text != ''"
+        )
+        noted = f"o.kind = '{kind}' AND o.criterion_id = k.id AND o.what = t.{column}"
+        return (
+            f" DELETE FROM outbox WHERE seq IN (SELECT o.seq {rows} CROSS JOIN outbox o ON {noted});"
+            f" INSERT INTO outbox (kind, criterion_id, what) SELECT '{kind}', k.id, t.{column} {rows};"
+        )
+
+    parts = []
+    for event, row in (("INSERT", "NEW"), ("DELETE", "OLD")):
+        ending, image, criterion = (
+            f"{event.lower()} AFTER {event} ON",
+            f"{row}.image_id",
+            f"{row}.criterion_id",
+        )
+        about_caption = note("caption", "''", image) + note_all("description", "image_id", image)
+        parts += [
+            f"CREATE TRIGGER outbox_caption_{ending} caption BEGIN{about_caption} END;\n",
+            f"CREATE TRIGGER outbox_gone_{ending} gone BEGIN{about_caption}{note_all('name', 'text', image)}"
+            " END;\n",
+            f"CREATE TRIGGER outbox_description_{ending} description WHEN {row}.text != '' AND NOT EXISTS"
+            f" (SELECT 1 FROM caption c WHERE c.image_id = {image} AND c.text = {row}.text)"
+            f" BEGIN{note('description', criterion, image)} END;\n",
+            f"CREATE TRIGGER outbox_name_{ending} name WHEN {row}.text != ''"
+            f" BEGIN{note('name', criterion, f'{row}.text')} END;\n",
+        ]
+    for table, what in (("caption", "image_id"), ("description", "image_id"), ("name", "text")):
+        notes = ""
+        for row in ("OLD", "NEW"):
+            notes += note(table, "''" if table == "caption" else f"{row}.criterion_id", f"{row}.{what}")
+        if table == "caption":
+            notes += note_all("description", "image_id", "NEW.image_id")
+        parts.append(f"CREATE TRIGGER outbox_{table}_update AFTER UPDATE ON {table} BEGIN{notes} END;\n")
+    return "".join(parts)
+
+
+_CHANGES = f"""
+CREATE TABLE tally (
+    tab TEXT NOT NULL,
+    criterion_id TEXT NOT NULL,
+    rows INTEGER NOT NULL,
+    changes INTEGER NOT NULL,
+    PRIMARY KEY (tab, criterion_id)
+) WITHOUT ROWID;
+{_tally()}
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    criterion_id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    UNIQUE (kind, criterion_id, what)
+);
+{_outbox()}
+CREATE TABLE sample (
+    criterion_id TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    PRIMARY KEY (criterion_id, image_id)
+) WITHOUT ROWID;
+CREATE TABLE sample_stamp (
+    criterion_id TEXT PRIMARY KEY,
+    stamp TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX caption_stand_in ON caption(image_id) WHERE model = 'description';
+CREATE INDEX description_imported ON description(criterion_id, image_id) WHERE imported_as != '';
+"""
+# So that a run that goes on finds at once what there is to do, however large the collection: `tally` answers
+# how many rows a criterion has and whether anything changed, `outbox` what the caption memory has still to be
+# told (`what`: an image, or a name), `sample` which images are named.
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _NAME_SCORE, _STEERING, _BROWSING),
-    *(_ANSWER_COST, _IMPORTED_DESCRIPTION, _RUN_ESTIMATE),
+    *(_ANSWER_COST, _IMPORTED_DESCRIPTION, _RUN_ESTIMATE, _CHANGES),
 )
 
 

@@ -79,6 +79,13 @@ def add_criterion(workspace: Workspace) -> None:
     )
 
 
+def tell(workspace: Workspace, memory: CaptionMemory, texts: dict[str, str], model: str = "m") -> None:
+    """Caption images, and bring the memory up to it."""
+    captions = [Caption(key, text, model) for key, text in texts.items()]
+    workspace.catalogue.add_imported([(image(c.image_id), c) for c in captions])
+    memory.sync()
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     with Workspace(tmp_path / "w", create=True) as workspace:
@@ -116,56 +123,59 @@ def assert_complete(memory: CaptionMemory, rows: int) -> None:
 # use ------------------------------------------------------------------------------------------------------
 
 
-def test_texts_are_found_by_id_and_by_meaning_and_can_be_forgotten(workspace: Workspace) -> None:
+def test_texts_are_found_by_id_and_by_meaning_and_go_with_their_captions(workspace: Workspace) -> None:
     with CaptionMemory.open(workspace, embed_words, "words") as memory:
         assert memory.nearest("caption", ["a dog", "a cat"], count=3) == [[], []]
         assert memory.find_same("caption", ["a dog"], similarity=0.1) == [None]
         assert memory.get("caption", ["x"]) == {}
-        memory.remember("caption", [])
-        rows = [
-            Remembered("x", "an old version"),
-            Remembered("x", "a dog on a boat", {"model": "m"}),
-            Remembered("y", "a cat in the snow"),
-            Remembered("ü/🐕", "Ein Hund 🐕 \x00 'quoted' {brace}", {"model": "n"}),
-        ]
-        memory.remember("caption", rows)
-        assert memory.get("caption", ["y", "x", "x", "ü/🐕", "none"]) == {row.id: row for row in rows[1:]}
+        tell(workspace, memory, {"x": "an old version", "z": ""})
+        rows = {
+            "x": "a dog on a boat",
+            "y": "a cat in the snow",
+            "ü/🐕": "Ein Hund 🐕 \x00 'quoted' {brace}",
+        }
+        tell(workspace, memory, rows, model="n")
+        found = memory.get("caption", ["y", "x", "x", "ü/🐕", "z", "none"])
+        assert found == {key: Remembered(key, text, {"model": "n"}) for key, text in rows.items()}
         dog, cat = memory.nearest("caption", ["a dog on a boat", "the snow cat"], count=5)
         assert (dog[0].id, cat[0].id) == ("x", "y")
         assert dog[0].similarity == pytest.approx(1.0, abs=1e-3)
         assert [len(dog), len(cat)] == [3, 3]
         assert 1.001 > dog[0].similarity > dog[1].similarity >= dog[2].similarity >= -1
-        narrowed = memory.nearest("caption", ["a cat"], count=5, where={"model": "m"})
-        assert [hit.id for hit in narrowed[0]] == ["x"]
-        memory.forget("caption", ["x", "never there"])
-        assert memory.count("caption") == 2
+        workspace.catalogue.drop_captions(other_than="m")
+        memory.sync()
+        assert memory.count("caption") == 0
 
 
 def test_the_same_thing_said_twice_is_recognised(workspace: Workspace) -> None:
     with CaptionMemory.open(workspace, embed_words, "words") as memory:
-        memory.remember("name", [Remembered("c/1", "at the harbour"), Remembered("c/2", "in a kitchen")])
-        same, other = memory.find_same("name", ["harbour at the", "playing violin"], similarity=0.95)
+        tell(workspace, memory, {"1": "at the harbour", "2": "in a kitchen"})
+        same, other = memory.find_same("caption", ["harbour at the", "playing violin"], similarity=0.95)
         assert same is not None
-        assert (same.id, same.text) == ("c/1", "at the harbour")
+        assert (same.id, same.text) == ("1", "at the harbour")
         assert other is None
 
 
 def test_where_narrows_by_all_its_conditions(workspace: Workspace) -> None:
+    workspace.grouping.save_criteria([Criterion(c, c, c) for c in "ab"])
     with CaptionMemory.open(workspace, embed_words, "words") as memory:
-        rows = [Remembered(f"{c}/{m}", "the same", {"criterion": c, "model": m}) for c in "ab" for m in "xy"]
-        memory.remember("description", rows)
-        hits = memory.nearest("description", ["the same"], count=9, where={"criterion": "b", "model": "x"})[0]
-        assert [hit.id for hit in hits] == ["b/x"]
+        tell(workspace, memory, {"x": "a dog", "y": "a cat"})
+        told = [Description(i, c, "the same", model=m) for c in "ab" for i, m in (("x", "m"), ("y", "n"))]
+        workspace.grouping.add_descriptions(told)
+        memory.sync()
+        hits = memory.nearest("description", ["the same"], count=9, where={"criterion": "b", "model": "m"})[0]
+        assert [hit.id for hit in hits] == [description_id("b", "x")]
 
 
 def test_many_rows_are_taken_and_given_back_in_one_call(workspace: Workspace) -> None:
-    rows = [Remembered(f"r{n}", f"violin {n % 50}") for n in range(5_010)]
+    rows = {f"r{n}": f"violin {n % 50}" for n in range(5_010)}
     with CaptionMemory.open(workspace, embed_words, "words") as memory:
-        memory.remember("name", rows)
-        assert len(memory.get("name", [row.id for row in rows])) == 5_010
-        assert len(memory.nearest("name", [row.text for row in rows[:250]], count=2)) == 250
-        memory.forget("name", [row.id for row in rows])
-        assert memory.count("name") == 0
+        tell(workspace, memory, rows)
+        assert len(memory.get("caption", list(rows))) == 5_010
+        assert len(memory.nearest("caption", list(rows.values())[:250], count=2)) == 250
+        workspace.catalogue.drop_captions(other_than="another")
+        memory.sync()
+        assert memory.count("caption") == 0
 
 
 # with the catalogue ---------------------------------------------------------------------------------------
@@ -211,17 +221,8 @@ def test_rows_that_change_behind_its_back_are_followed(copy: Path) -> None:
             assert embed.texts == 11
             add_captions(workspace, ROWS + 10, ROWS + 13)
             add_criterion(workspace)
-            memory.forget("caption", ["img00001"])
             memory.sync()
             assert_complete(memory, ROWS + 13)
-
-
-def test_a_change_that_was_undone_in_the_catalogue_is_undone_in_the_memory(workspace: Workspace) -> None:
-    add_captions(workspace, 0, 1)
-    with CaptionMemory.open(workspace, embed_words, "words") as memory:
-        memory.remember("caption", [Remembered("img00000", "what it said for a while")])
-    with CaptionMemory.open(workspace, embed_words, "words") as memory:
-        assert memory.get("caption", ["img00000"])["img00000"].text == "a dog and a dog number 0"
 
 
 def test_a_description_that_is_the_caption_is_held_once(workspace: Workspace) -> None:
@@ -361,7 +362,8 @@ with Workspace(Path(sys.argv[1])) as workspace:
     memory = CaptionMemory.open(workspace, embed_words, "words")
     start = workspace.catalogue.image_count()
     while True:
-        memory.remember("caption", add_captions(workspace, start, start + 200))
+        add_captions(workspace, start, start + 200)
+        memory.sync()
         start += 200
         print(start, flush=True)
 """
