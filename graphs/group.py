@@ -13,7 +13,7 @@ from langgraph.runtime import Runtime
 
 from graphs.context import Context
 from graphs.label import FAILED
-from graphs.naming import sampled_ranks
+from graphs.naming import keep_samples
 from graphs.progress import Stage, stage
 from graphs.state import GroupState
 from graphs.tag_fields import answering_fields, tagged_images
@@ -27,7 +27,7 @@ from tools.build_hierarchy import build_hierarchy
 from tools.carry_over import carry_over, settle_lost
 from tools.learn_places import Places, learn_places
 from tools.likeness import name_evidence
-from tools.naming_sample import rank, second_look
+from tools.naming_sample import second_look
 from tools.tag_tree import tag_tree
 from tools.tree_calls import tree_calls
 
@@ -131,12 +131,11 @@ def _learnt(context: Context, criterion: Criterion, clusters: Sequence[Cluster])
     Those that were doubtful and named in the end teach nothing: a run that was stopped among them would go on
     with other places than it began with.
     """
-    grouping, seed = context.workspace.grouping, context.options.seed
-    named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=_NAMED)
+    grouping = context.workspace.grouping
+    keep_samples(context, [criterion])
+    named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=_NAMED, of_sample=True)
     told = grouping.descriptions(criterion.id, [image_id for image_id, _, _ in named])
-    sampled = sampled_ranks(context, criterion)
-    texts = [(told[i].text, leaf) for i, _, leaf in named if i in told and told[i].text]
-    kept = [(text, leaf) for text, leaf in texts if rank(text, seed=seed) in sampled][:_EXAMPLES]
+    kept = [(told[i].text, leaf) for i, _, leaf in named if i in told and told[i].text][:_EXAMPLES]
     vectors = context.embedder.embed([text for text, _ in kept])
     first: Level = "middle" if criterion.k is None else "coarse"
     return learn_places(vectors, [leaf for _, leaf in kept], clusters, first=first)

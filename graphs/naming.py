@@ -16,7 +16,6 @@ from graphs.context import Context
 from graphs.label import FAILED, asked_together, chunks
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
-from store.batches import batches
 from store.errors import ModelError
 from store.memory import Hit
 from store.records import Criterion, Name
@@ -24,8 +23,6 @@ from tools.meaning import first_alike
 from tools.name import SILENT, name
 from tools.naming_sample import first_ranks, rank, sample_size
 
-_READ = 2_000
-"""Descriptions that are read at a time."""
 _COMPARED = 2_000
 """Captions of which every two are compared."""
 _LOOKED_AT = (4, 64)
@@ -35,39 +32,47 @@ _LOOKED_AT = (4, 64)
 async def name_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
     """Name the sample under each criterion for which its descriptions came without names."""
     context = runtime.context
-    lacking = {one: context.workspace.grouping.missing_count("name", one) for one in state["criteria"]}
+    grouping, samples = context.workspace.grouping, context.workspace.samples
+    lacking = {one: grouping.missing_count("name", one) for one in state["criteria"]}
     criteria = [context.criterion(one) for one, count in lacking.items() if count]
-    samples = {c.id: None if context.options.name_all else sampled_ranks(context, c) for c in criteria}
-    total = sum(sum(1 for _ in _to_name(context, c, samples[c.id])) for c in criteria)
-    with stage(runtime, "name", total) as current:
+    if not context.options.name_all:
+        keep_samples(context, criteria)
+        lacking = {c.id: samples.unnamed_count(c.id) for c in criteria}
+    with stage(runtime, "name", sum(lacking.values())) as current:
         for group in asked_together(criteria, one_at_a_time=context.options.one_at_a_time):
-            wanted = {c.id: _to_name(context, c, samples[c.id]) for c in group}
+            wanted = {
+                c.id: grouping.missing("name", c.id) if context.options.name_all else samples.unnamed(c.id)
+                for c in group
+            }
             for ids, asked in chunks(wanted, group, size=min(context.chunk(context.text), _COMPARED)):
                 await context.pause.passed()
                 await _name_chunk(context, ids, asked, current)
-    if total:
-        context.memory.sync()
+    context.memory.sync()
     return {}
 
 
-def _to_name(context: Context, criterion: Criterion, sample: frozenset[bytes] | None) -> Iterator[str]:
-    """The images of the sample that have no name yet; without a sample, of all."""
-    lacking = context.workspace.grouping.missing("name", criterion.id)
-    if sample is None:
-        yield from lacking
-        return
-    for part in batches(lacking, _READ):
-        for image_id, text in _texts(context, criterion, part).items():
-            # What has no text is unclear without a question, and learns nothing from others.
-            if not text or rank(text, seed=context.options.seed) in sample:
-                yield image_id
+def keep_samples(context: Context, criteria: Sequence[Criterion]) -> None:
+    """Draw the sample of each criterion of which none is kept; see `tools.naming_sample`.
+
+    With it go the images of which nothing is known: they are unclear without a question.
+    """
+    catalogue, samples, seed = context.workspace.catalogue, context.workspace.samples, context.options.seed
+    size = sample_size(catalogue.captioned_count())
+    drawn = f"seed {seed}, {size} texts"
+    for criterion in criteria:
+        if samples.is_kept(criterion.id, drawn):
+            continue
+        ranks = first_ranks((text for _, text in _all_texts(context, criterion) if text), size, seed=seed)
+        samples.keep(
+            criterion.id,
+            drawn,
+            (i for i, t in _all_texts(context, criterion) if not t or rank(t, seed=seed) in ranks),
+        )
 
 
-def sampled_ranks(context: Context, criterion: Criterion) -> frozenset[bytes]:
-    """The ranks of the texts that are in the sample of this criterion; see `tools.naming_sample`."""
-    catalogue = context.workspace.catalogue
-    texts = (text for ids in catalogue.captioned() for text in _texts(context, criterion, ids).values())
-    return first_ranks(texts, sample_size(catalogue.captioned_count()), seed=context.options.seed)
+def _all_texts(context: Context, criterion: Criterion) -> Iterator[tuple[str, str]]:
+    for ids in context.workspace.catalogue.captioned():
+        yield from _texts(context, criterion, ids).items()
 
 
 def _texts(context: Context, criterion: Criterion, ids: Sequence[str]) -> dict[str, str]:

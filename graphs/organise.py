@@ -1,13 +1,14 @@
 """Organise: the whole way from a folder to named clusters.
 
 START -> scan_files -> caption_images -> propose -> review -> describe_images -> name_images -> (group for
-each criterion, side by side) -> END. A run may end after `propose`. Every node asks the store what is missing
-and fills only that: a run that was killed goes on by running it again.
+each criterion, side by side) -> remember -> END. A run may end after `propose`. Every node asks the store
+what is missing and fills only that: a run that was killed goes on by running it again.
 """
 
 from __future__ import annotations
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from graphs import group
@@ -29,6 +30,12 @@ def after_propose(state: OrganiseState) -> str:
     return END if state["stop_after"] == "propose" else "review"
 
 
+async def remember(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
+    """Bring the caption memory up to the names that came with the places, so that no open has to."""
+    runtime.context.memory.sync()
+    return {}
+
+
 builder = StateGraph(OrganiseState, context_schema=Context)
 builder.add_node(scan_files)
 builder.add_node(caption_images)
@@ -44,4 +51,6 @@ builder.add_conditional_edges("propose", after_propose, ["review", END])
 builder.add_edge("review", "describe_images")
 builder.add_edge("describe_images", "name_images")
 builder.add_conditional_edges("name_images", each_criterion, ["group"])
-builder.add_edge("group", END)
+builder.add_node(remember)
+builder.add_edge("group", "remember")
+builder.add_edge("remember", END)

@@ -192,15 +192,21 @@ class Grouping:
         return [NameCount(*row) for row in rows]
 
     def examples(
-        self, criterion_id: str, *, not_by: str, not_because: str, most: int
+        self, criterion_id: str, *, not_by: str, not_because: str, most: int, of_sample: bool = False
     ) -> list[tuple[str, str, str]]:
         """Images that were named, not by `not_by`, as (image id, name, fine cluster); at most so many.
 
-        Left out are those that are unclear for a reason that begins with `not_because`. The name is empty
+        Left out are those that are unclear for a reason that begins with `not_because`, and with `of_sample`
+        those that are not in the sample kept for the criterion (`store/samples.py`). The name is empty
         where the text does not tell, and so is the cluster; it is also where the image is not assigned yet.
         """
+        named = "name n"
+        if of_sample:
+            named = (
+                "sample s CROSS JOIN name n ON n.criterion_id = s.criterion_id AND n.image_id = s.image_id"
+            )
         rows = self._db.rows(
-            "SELECT n.image_id, n.text, COALESCE(a.cluster_id, '') FROM name n"
+            f"SELECT n.image_id, n.text, COALESCE(a.cluster_id, '') FROM {named}"
             " JOIN image i ON i.id = n.image_id"
             " LEFT JOIN assignment a ON a.criterion_id = n.criterion_id AND a.image_id = n.image_id"
             " WHERE n.criterion_id = ? AND n.model != ? AND substr(n.unclear, 1, ?) != ?"
@@ -283,6 +289,20 @@ class Grouping:
             " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
         ).replace("{criterion}", criterion_id.replace("'", "''"))
         return {row[0]: Assignment(*row) for row in self._db.where_in(query, image_ids)}
+
+    def surest(self, criterion_id: str, cluster_id: str, *, most: int) -> list[Assignment]:
+        """The surest assignments to a fine cluster (the empty id holds the unclear ones), `most` of them.
+
+        Equally sure ones stand in the order in which the images joined.
+        """
+        rows = self._db.rows(
+            "SELECT a.image_id, a.criterion_id, a.cluster_id, a.confidence, a.how, a.unclear"
+            " FROM assignment a INDEXED BY assignment_by_cluster JOIN image i ON i.id = a.image_id"
+            f" WHERE a.criterion_id = ? AND a.cluster_id = ? AND {LIVE}"
+            " ORDER BY a.confidence DESC, i.seq LIMIT ?",
+            (criterion_id, cluster_id, most),
+        )
+        return [Assignment(*row) for row in rows]
 
     def assignments(self, criterion_id: str) -> list[Assignment]:
         """Every assignment under the criterion, in the order in which the images joined."""

@@ -20,6 +20,7 @@ from store.errors import WorkspaceError
 from store.estimates import Estimates
 from store.grouping import Grouping
 from store.journal import Journal
+from store.samples import Samples
 
 
 class Workspace:
@@ -38,6 +39,7 @@ class Workspace:
         self.grouping = Grouping(self.database)
         self.browse = Browse(self.database)
         self.answers = Answers(self.database)
+        self.samples = Samples(self.database)
         self.journal = Journal(self.database)
         self.estimates = Estimates(self.database)
         self.edits = Edits(self.database)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
 import os
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -115,12 +113,8 @@ class Selection:
 
 def select(workspace: Workspace, criterion_id: str) -> Selection:
     """Choose what to show: of each cluster the surest images, equally sure ones in the order they joined."""
-    groups: defaultdict[str, list[Assignment]] = defaultdict(list)
-    for assignment in workspace.grouping.assignments(criterion_id):
-        groups[assignment.cluster_id].append(assignment)
-    return Selection(
-        {c: heapq.nsmallest(SHOWN, group, key=lambda a: -a.confidence) for c, group in groups.items()}
-    )
+    leaves = workspace.grouping.leaf_counts(criterion_id)
+    return Selection({leaf: workspace.grouping.surest(criterion_id, leaf, most=SHOWN) for leaf in leaves})
 
 
 class Album:
