@@ -63,6 +63,12 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 async def ask(model: Fickle, workspace: Workspace, embedder: TextEmbedder, labels: list[str]) -> list[str]:
+    return (await lists(model, workspace, embedder, labels))[0]
+
+
+async def lists(
+    model: Fickle, workspace: Workspace, embedder: TextEmbedder, labels: list[str]
+) -> list[list[str]]:
     return await broad_names(labels, 3, SUBJECT, Asker(model, workspace.answers), embedder)
 
 
@@ -106,3 +112,14 @@ async def test_one_name_is_taken_only_when_no_order_leads_to_more(
     assert await ask(split, workspace, embedder, LABELS) == ["animals", "vehicles"]
     alone = Fickle(lambda read: ["birds"] if read == sorted(LABELS[:-1]) else [])
     assert await ask(alone, workspace, embedder, LABELS[:-1]) == ["birds"]
+
+
+@pytest.mark.model
+async def test_the_other_lists_follow_each_once(workspace: Workspace, embedder: TextEmbedder) -> None:
+    odd = ["things with legs", "red things", "sharp tools"]
+    same = iter([["animals", "vehicles", "plants"], ["plants", "Animals", "vehicles"]] * 2)
+    model = Fickle(lambda read: odd if read == sorted(LABELS) else next(same))
+    found = await lists(model, workspace, embedder, LABELS)
+    assert found == [["animals", "vehicles", "plants"], odd]
+    silent = Fickle(lambda _: ["other"])
+    assert await lists(silent, workspace, embedder, LABELS[1:]) == []

@@ -27,13 +27,10 @@ class Choice(NamedTuple):
 
 
 async def choose_group(
-    text: str, groups: Sequence[str], criterion: Criterion, model: Asker, *, stage: str, none: bool = True
+    text: str, groups: Sequence[str], criterion: Criterion, model: Asker, *, stage: str
 ) -> Choice | None:
-    """Let the model choose among `groups`, or NONE unless `none` is off; it can write nothing else.
-
-    None on a bad reply.
-    """
-    options = [*dict.fromkeys(groups), *([NONE] if none else [])]
+    """Let the model choose among `groups`, or NONE; it can write nothing else. None on a bad reply."""
+    options = [*dict.fromkeys(groups), NONE]
     reply = choice_reply("group", options)
     turns = render("assign", text=text, groups=options, criterion=criterion)
     (answer,) = await model.ask_many(stage, [Question(turns, reply, max_tokens=60)])

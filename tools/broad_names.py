@@ -11,8 +11,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from models.vectors import TextEmbedder
 from prompts import render
 from store.answers import Vectors
@@ -42,11 +40,12 @@ async def broad_names(
     embedder: TextEmbedder,
     *,
     on_answer: Callable[[], None] = lambda: None,
-) -> list[str]:
-    """At most `count` names for broad groups of `labels`: different in meaning, and saying something.
+) -> list[list[str]]:
+    """Lists of at most `count` names for broad groups of `labels`, the most agreed one first.
 
-    `labels` are different from each other; their order does not matter. Empty when the model has no valid
-    reply, or none that names anything.
+    `labels` are different from each other; their order does not matter. The names of a list are different in
+    meaning, and say something; no two lists have the same names. None when the model has no valid reply, or
+    none that names anything.
     """
     questions = [
         Question(
@@ -62,7 +61,11 @@ async def broad_names(
     ]
     found = [_different(names, embedder)[:count] for names in said if names]
     # A list of one name sorts nothing, however many agree on it.
-    return _most_agreed([names for names in found if len(names) > 1] or found, embedder)
+    ranked = _by_agreement([names for names in found if len(names) > 1] or found, embedder)
+    distinct: dict[frozenset[str], list[str]] = {}
+    for names in ranked:
+        distinct.setdefault(frozenset(map(str.casefold, names)), names)
+    return list(distinct.values())
 
 
 def _orders(labels: Sequence[str]) -> list[list[str]]:
@@ -80,13 +83,11 @@ def _different(names: Sequence[str], embedder: TextEmbedder) -> list[str]:
     return [name for n, name in enumerate(names) if groups[n] not in groups[:n]]
 
 
-def _most_agreed(lists: Sequence[list[str]], embedder: TextEmbedder) -> list[str]:
-    """The list that is most like all of them; of several the first."""
-    if not lists:
-        return []
+def _by_agreement(lists: Sequence[list[str]], embedder: TextEmbedder) -> list[list[str]]:
+    """The lists, that first which is most like all of them; equal ones as they are."""
     vectors = [embedder.embed(names) for names in lists]
     agreed = [round(sum(_alike(one, other) for other in vectors), 4) for one in vectors]
-    return lists[int(np.argmax(agreed))]
+    return [lists[n] for n in sorted(range(len(lists)), key=lambda n: -agreed[n])]
 
 
 def _alike(one: Vectors, other: Vectors) -> float:

@@ -28,6 +28,7 @@ from tools.criterion_id import slug
 from tools.likeness import likeness
 from tools.meaning import leading_names, same_meaning, ward_groups
 from tools.medoids import Matrix, medoids, nearest_medoid, worthwhile
+from tools.sort_labels import sort_labels
 from tools.tree_calls import FEW, ODD_MOST
 
 SAME_NAME = 0.80
@@ -75,8 +76,8 @@ class _Builder:
         vectors = np.stack([leaf.vector for leaf in leaves])
         return likeness([leaf.label for leaf in leaves], vectors, self.evidence)
 
-    async def broad_names(self, groups: Sequence[_Group], count: int) -> list[str]:
-        """At most `count` names under which the groups can be sorted."""
+    async def broad_names(self, groups: Sequence[_Group], count: int) -> list[list[str]]:
+        """Lists of at most `count` names under which the groups can be sorted, the most agreed one first."""
         labels = [group.label for group in groups]
         return await broad_names(
             labels, count, self.criterion, self.text, self.embedder, on_answer=self.on_answer
@@ -196,49 +197,46 @@ async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_
     Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
     see. A middle group that fits none stays on its own.
     """
-    offered = await make.broad_names(middle, count)
-    if len(offered) < 2:
+    lists = await make.broad_names(middle, count)
+    if not lists or len(lists[0]) < 2:
         return [_over(group.label, [group]) for group in middle]
-    return await _sorted(make, middle, offered, none=True)
+    choices = await asyncio.gather(*(_broad_choice(make, group, lists[0]) for group in middle))
+    return _under(middle, choices)
 
 
 async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:
     """K clusters that are wider than the middle ones: named by the model, which sorts the middle ones.
 
-    Where it does not find K that all get something, the clusters are those around the K medoids.
+    Of its lists of names that is taken into which it sorts them with the fewest doubts. Where it does not
+    find K that all get something, the clusters are those around the K medoids.
     """
-    offered = await make.broad_names(middle, k)
-    if len(offered) == k:
-        tops = await _sorted(make, middle, offered, none=False)
-        if len(tops) == k:
-            return tops
-    return _around(middle, make.alike(middle), k)
+    lists = [names for names in await make.broad_names(middle, k) if len(names) == k]
+    labels = [group.label for group in middle]
+    sortings = await asyncio.gather(
+        *(sort_labels(labels, names, make.criterion, make.text, on_answer=make.on_answer) for names in lists)
+    )
+    complete = [s for s in sortings if len(s.groups) == len(labels) and len(set(s.groups.values())) == k]
+    if not complete:
+        return _around(middle, make.alike(middle), k)
+    best = max(complete, key=lambda s: sum(s.agreement[group.label] * group.weight for group in middle))
+    return _under(middle, [best.groups[label] for label in labels])
 
 
-async def _sorted(
-    make: _Builder, middle: Sequence[_Group], offered: Sequence[str], *, none: bool
-) -> list[_Group]:
-    """The middle groups under the offered names; with `none` one that fits none under its own."""
-    choices = await asyncio.gather(*(_broad_choice(make, group, offered, none=none) for group in middle))
+def _under(middle: Sequence[_Group], choices: Sequence[str]) -> list[_Group]:
+    """The middle groups under the names chosen for them, or under their own where that is empty."""
     parts: dict[str, list[_Group]] = {}
     for group, choice in zip(middle, choices, strict=True):
         parts.setdefault(choice or group.label, []).append(group)
     return [_over(label, part) for label, part in parts.items()]
 
 
-async def _broad_choice(make: _Builder, group: _Group, offered: Sequence[str], *, none: bool) -> str:
+async def _broad_choice(make: _Builder, group: _Group, offered: Sequence[str]) -> str:
     """Which of the broad groups a middle group belongs to; empty when to none."""
     examples = ", ".join(member.label for member in group.members[:3] if member.label != group.label)
     text = f"{group.label} ({examples})" if examples else group.label
-    choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy", none=none)
+    choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy")
     make.on_answer()
-    if choice is not None and choice.group != NONE:
-        return choice.group
-    return "" if none else _nearest_name(make, group, offered)
-
-
-def _nearest_name(make: _Builder, group: _Group, offered: Sequence[str]) -> str:
-    return offered[int((make.embedder.embed(list(offered)) @ group.vector).argmax())]
+    return "" if choice is None or choice.group == NONE else choice.group
 
 
 def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) -> list[_Group]:
