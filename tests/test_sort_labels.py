@@ -86,10 +86,10 @@ async def test_the_vote_of_several_orders_decides(workspace: Workspace) -> None:
     """Whatever comes first goes to the strings."""
     labels = [*STRINGS, *WINDS]
     found, model = await ask(workspace, lambda read, _: {**rightly(read), read[0]: "strings"}, labels)
-    assert found.groups == rightly(labels)
+    assert found.groups(dict.fromkeys(labels, 1)) == rightly(labels)
     assert len(model.read) == len({*map(tuple, model.read)}) == VOTES
     wrong = {read[0] for read in model.read if read[0] in WINDS}
-    assert {label for label, share in found.agreement.items() if share < 1} == wrong != set()
+    assert {label for label, shares in found.votes.items() if max(shares.values()) < 1} == wrong != set()
     again = await sort_labels(labels[::-1], ["strings", "winds"], FAMILY, Asker(model, workspace.answers))
     assert again == found
     assert len(model.read) == VOTES
@@ -98,15 +98,38 @@ async def test_the_vote_of_several_orders_decides(workspace: Workspace) -> None:
 async def test_many_labels_are_sorted_in_parts_and_none_is_left_out(workspace: Workspace) -> None:
     labels = [f"violin {n}" for n in range(SORTED_AT_ONCE + 5)]
     found, model = await ask(workspace, lambda read, _: rightly(read), labels)
-    assert found.groups == dict.fromkeys(labels, "strings")
+    assert found.groups(dict.fromkeys(labels, 1)) == dict.fromkeys(labels, "strings")
     assert sorted(map(len, model.read)) == sorted([SORTED_AT_ONCE, 5] * VOTES)
 
 
 async def test_no_other_group_and_no_gap_is_taken(workspace: Workspace) -> None:
     found, _ = await ask(workspace, lambda read, _: {**rightly(read), "flute": "percussion"}, WINDS)
-    assert found == Sorting({}, {})
+    assert found == Sorting({})
     found, _ = await ask(workspace, lambda read, _: rightly(read[1:]), STRINGS)
-    assert found == Sorting({}, {})
+    assert found == Sorting({})
+
+
+def test_a_divided_vote_is_read_against_the_leaning_of_all_votes() -> None:
+    votes = {label: {"strings": 1.0, "winds": 0.0} for label in STRINGS}
+    votes |= {label: {"strings": 0.2, "winds": 0.8} for label in WINDS[1:]}
+    votes |= {"flute": {"strings": 0.6, "winds": 0.4}}
+    weights = dict.fromkeys(votes, 10) | {"flute": 1}
+    assert Sorting(votes).groups(weights) == rightly(list(votes))
+    # One stray vote moves nothing, however rare the group is.
+    sure = {label: {"strings": 0.8, "winds": 0.2} for label in STRINGS}
+    assert set(Sorting(sure).groups(weights).values()) == {"strings"}
+
+
+def test_votes_tell_most_when_groups_are_of_like_size_and_votes_not_divided() -> None:
+    def told(*winds: float) -> float:
+        labels = {str(n): {"strings": 1 - share, "winds": share} for n, share in enumerate(winds)}
+        return Sorting(labels).information(dict.fromkeys(labels, 3))
+
+    assert told(0, 0, 1, 1) == pytest.approx(1.0)
+    assert told(0, 0, 0, 1) == pytest.approx(0.811, abs=1e-3)
+    assert told(0, 0, 0.5, 1) < told(0, 0, 1, 1)
+    assert told(0.5, 0.5, 0.5, 0.5) == told(0, 0, 0, 0) == 0.0
+    assert Sorting({}).information({}) == 0.0
 
 
 @pytest.mark.model

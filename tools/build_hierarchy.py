@@ -207,19 +207,21 @@ async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_
 async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:
     """K clusters that are wider than the middle ones: named by the model, which sorts the middle ones.
 
-    Of its lists of names that is taken into which it sorts them with the fewest doubts. Where it does not
-    find K that all get something, the clusters are those around the K medoids.
+    Of its lists of names that is taken under which the sorting tells most of them. Where it does not find K
+    that all get something, the clusters are those around the K medoids.
     """
     lists = [names for names in await make.broad_names(middle, k) if len(names) == k]
     labels = [group.label for group in middle]
     sortings = await asyncio.gather(
         *(sort_labels(labels, names, make.criterion, make.text, on_answer=make.on_answer) for names in lists)
     )
-    complete = [s for s in sortings if len(s.groups) == len(labels) and len(set(s.groups.values())) == k]
-    if not complete:
-        return _around(middle, make.alike(middle), k)
-    best = max(complete, key=lambda s: sum(s.agreement[group.label] * group.weight for group in middle))
-    return _under(middle, [best.groups[label] for label in labels])
+    weights = {group.label: group.weight for group in middle}
+    ranked = sorted(sortings, key=lambda s: -s.information(weights))
+    for sorting in ranked:
+        homes = sorting.groups(weights)
+        if len(homes) == len(labels) and len(set(homes.values())) == k:
+            return _under(middle, [homes[label] for label in labels])
+    return _around(middle, make.alike(middle), k)
 
 
 def _under(middle: Sequence[_Group], choices: Sequence[str]) -> list[_Group]:

@@ -2,16 +2,18 @@
 
 A small model that is shown one label at a time follows its leaning to one of the groups: asked by itself it
 puts the flute to the strings, beside the violin to the winds. So all are sorted in one reply, in several
-orders, and the vote decides (self-consistency; Wang et al. 2023). Where the votes are divided the groups do
-not fit the labels: of several lists of groups that one is best under which the sorting is the most stable
-(Ben-Hur et al. 2002).
+orders, and the vote decides (self-consistency; Wang et al. 2023). What is left of the leaning is taken out
+where the vote is divided: the label goes to the group that got more of its votes than of all votes (batch
+calibration; Zhou et al. 2024). Of several lists of groups that one is best under which the votes tell most of
+the labels: the groups are of like size and the votes not divided (Krause, Perona and Gomes 2010).
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from pydantic import Field, create_model
@@ -25,15 +27,44 @@ from tools.closed_choice import one_of
 from tools.tree_calls import SORTED_AT_ONCE, VOTES
 
 _TOKENS_A_LABEL = 24
+_SURE = 0.75
+"""The share of its votes from which a label stays where they put it."""
 
 
 class Sorting(NamedTuple):
-    """Where the labels belong."""
+    """How labels were sorted into groups."""
 
-    groups: Mapping[str, str]
-    """Label to group; a label that no valid reply told of is left out."""
-    agreement: Mapping[str, float]
-    """Label to the share of the votes that its group got."""
+    votes: Mapping[str, Mapping[str, float]]
+    """Label to the share of its votes that each group got; what no valid reply told of is left out."""
+
+    def groups(self, weights: Mapping[str, int]) -> dict[str, str]:
+        """Label to its group; `weights` are the images of each label."""
+        whole = self._whole(weights)
+        found = {}
+        for label, shares in self.votes.items():
+            first = max(shares, key=lambda group: shares[group])
+            if shares[first] < _SURE:
+                first = max(shares, key=lambda group: shares[group] / max(whole[group], 1e-9))
+            found[label] = first
+        return found
+
+    def information(self, weights: Mapping[str, int]) -> float:
+        """What the votes tell of the labels: the mutual information of label and group, in bits."""
+        total = sum(weights[label] for label in self.votes) or 1
+        divided = sum(weights[label] * _entropy(shares.values()) for label, shares in self.votes.items())
+        return _entropy(self._whole(weights).values()) - divided / total
+
+    def _whole(self, weights: Mapping[str, int]) -> dict[str, float]:
+        """The share of all votes that each group got."""
+        total = sum(weights[label] for label in self.votes) or 1
+        whole: Counter[str] = Counter()
+        for label, shares in self.votes.items():
+            whole.update({group: weights[label] * share / total for group, share in shares.items()})
+        return dict(whole)
+
+
+def _entropy(shares: Iterable[float]) -> float:
+    return -sum(share * math.log2(share) for share in shares if share > 0)
 
 
 async def sort_labels(
@@ -65,8 +96,12 @@ async def sort_labels(
         said = cast("Any", answer.value)
         for number, label in enumerate(part):
             votes.setdefault(label, Counter())[getattr(said, _field(number))] += 1
-    most = {label: max(groups, key=lambda group: counted[group]) for label, counted in votes.items()}
-    return Sorting(most, {label: votes[label][group] / votes[label].total() for label, group in most.items()})
+    return Sorting(
+        {
+            label: {group: counted[group] / counted.total() for group in groups}
+            for label, counted in votes.items()
+        }
+    )
 
 
 def _reply(labels: Sequence[str], groups: Sequence[str]) -> type[Schema]:

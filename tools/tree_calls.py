@@ -6,7 +6,7 @@ import math
 
 ORDERS = 5
 """In how many orders the labels are shown when broad groups are asked for."""
-VOTES = 3
+VOTES = 5
 """In how many orders labels are sorted into a list of broad groups."""
 SORTED_AT_ONCE = 24
 """How many labels are sorted in one reply."""
