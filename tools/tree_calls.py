@@ -8,6 +8,8 @@ ORDERS = 5
 """In how many orders the labels are shown when broad groups are asked for."""
 VOTES = 5
 """In how many orders labels are sorted into a list of broad groups."""
+_LISTS = 2
+"""How many of the lists of names are different ones, about."""
 SORTED_AT_ONCE = 24
 """How many labels are sorted in one reply."""
 ODD_MOST = 24
@@ -20,11 +22,11 @@ def tree_calls(names: int, k: int | None) -> int:
     """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
 
     Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
-    broad ones that a few calls name; with a K, all at once, for each of the different lists of names (about
-    half of those that were asked for). With a K that is no wider than they are nothing is asked.
+    broad ones that a few calls name; with a K, all at once for each of the different lists of names. With a
+    K that is no wider than they are nothing is asked.
     """
     middle = min(names, round(2 * math.sqrt(names)))
     if k is not None:
-        sorting = math.ceil(ORDERS / 2) * VOTES * math.ceil(middle / SORTED_AT_ONCE)
+        sorting = _LISTS * VOTES * math.ceil(middle / SORTED_AT_ONCE)
         return ORDERS + sorting if 2 * k < middle else 0
     return min(ODD_MOST, names // 4) + (ORDERS + middle if middle > FEW else 0)
