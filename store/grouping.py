@@ -136,7 +136,8 @@ class Grouping:
         """Drop descriptions and names whose reason for being unclear has this beginning."""
         for table in ("description", "name", "assignment"):
             self._db.write(
-                f"DELETE FROM {table} WHERE criterion_id = ? AND substr(unclear, 1, ?) = ?",
+                f"DELETE FROM {table} INDEXED BY {table}_unclear"
+                " WHERE criterion_id = ? AND unclear != '' AND substr(unclear, 1, ?) = ?",
                 (criterion_id, len(beginning), beginning),
             )
 

@@ -368,6 +368,9 @@ CREATE TABLE sample_stamp (
     stamp TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX caption_stand_in ON caption(image_id) WHERE model = 'description';
+CREATE INDEX description_unclear ON description(criterion_id, image_id) WHERE unclear != '';
+CREATE INDEX name_unclear ON name(criterion_id, image_id) WHERE unclear != '';
+CREATE INDEX assignment_unclear ON assignment(criterion_id, image_id) WHERE unclear != '';
 CREATE INDEX description_imported ON description(criterion_id, image_id) WHERE imported_as != '';
 """
 # So that a run that goes on finds at once what there is to do, however large the collection: `tally` answers
