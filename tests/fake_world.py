@@ -129,6 +129,8 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
         case ["coarse", "fine", "middle"]:
             labels = _listed(prompt, "Labels")
             return {"coarse": _broad(labels), "middle": _broad(labels)[::-1], "fine": labels}
+        case [*labels] if "\nGroups: " in prompt and "\nLabels: " in prompt:
+            return {label: _home(label, _options(fields[label])) for label in labels}
         case [field] if options := _options(fields[field]):
             return {field: _choice(options, prompt)}
         case ["choice"]:
@@ -192,6 +194,11 @@ def _colours(prompt: str) -> list[str]:
 def _broad(labels: Sequence[str]) -> list[str]:
     """The groups that hold any of the labels, by member or by their own name."""
     return [name for name, members in GROUPS.items() if {*labels} & {name, *members}] or list(labels[:2])
+
+
+def _home(label: str, groups: Sequence[str]) -> str:
+    """The group that holds the label, or is called like it; else the first."""
+    return next((g for g in groups if label == g or label in GROUPS.get(g, ())), groups[0])
 
 
 def _uncounted(labels: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from tests.spine import add_picture, make_collection, run_here, wish
 from tools import edit
 from tools.estimate import Estimate, Estimator, Prices
 from tools.import_captions import import_captions
-from tools.tree_calls import tree_calls
+from tools.tree_calls import VOTES, tree_calls
 
 pytestmark = pytest.mark.model
 
@@ -94,7 +94,8 @@ def test_other_words_cost_as_much_and_another_k_only_a_tree(server: FakeServer, 
         assert estimator(workspace).missing(["subject"]) == rebuild
     real = used(folder, run_here(folder, server, None, only=["subject"]))
     assert 0 < rebuild.calls < regroup.calls
-    assert abs(rebuild.calls - real.calls) <= 5, (rebuild, real)
+    # What was sorted into the same groups before is known.
+    assert real.calls <= rebuild.calls <= real.calls + 2 * VOTES, (rebuild, real)
 
 
 def test_nothing_is_missing_after_a_run(folder: Path) -> None:

@@ -126,7 +126,7 @@ def kill_and_run_again(ground: Ground, ready: Callable[[], bool], *command: str 
         ("merge", "SameReply", 1),
         ("describe", "ImageReply", 6),
         ("hierarchy", "BroadReply", 1),
-        ("hierarchy", "ChoiceReply", 2),
+        ("hierarchy", "SortReply", 2),
     ],
 )
 def test_a_run_killed_in_a_stage_goes_on_where_it_was(

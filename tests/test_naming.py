@@ -211,7 +211,7 @@ def test_without_a_valid_reply_none_is_guessed_and_the_next_run_asks_again(
 # stopped in the middle -----------------------------------------------------------------------------------
 
 
-_KINDS = ("NamesReply", "ChoiceReply", "BroadReply")
+_KINDS = ("NamesReply", "ChoiceReply", "SortReply", "BroadReply")
 
 
 def answers(folder: Path) -> int:

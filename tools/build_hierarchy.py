@@ -3,7 +3,7 @@
 The tree is built from below. Names that mean the same become one leaf. Leaves gather around the few of them
 that stand for all, by their words and by the texts that bear them; how many these are follows from what each
 further one would add, or from a person's K. Broad groups over them are named by the language model, which
-then sorts the others into them, by closed choice. Every leaf has one parent and every name one leaf, by
+then sorts the others into them, by vote. Every leaf has one parent and every name one leaf, by
 construction.
 """
 
@@ -28,7 +28,7 @@ from tools.criterion_id import slug
 from tools.likeness import likeness
 from tools.meaning import leading_names, same_meaning, ward_groups
 from tools.medoids import Matrix, medoids, nearest_medoid, worthwhile
-from tools.sort_labels import sort_labels
+from tools.sort_labels import Sorting, sort_labels
 from tools.tree_calls import FEW, ODD_MOST
 
 SAME_NAME = 0.80
@@ -192,16 +192,17 @@ async def _coarse(make: _Builder, middle: Sequence[_Group], *, ask: bool) -> lis
 
 
 async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_Group]:
-    """The model names at most `count` broad groups, then sorts each middle group into one of them.
+    """The model names at most `count` broad groups, then sorts the middle groups into them.
 
     Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
-    see. A middle group that fits none stays on its own.
+    see. A middle group that no valid reply told of stays on its own.
     """
     lists = await make.broad_names(middle, count)
     if not lists or len(lists[0]) < 2:
         return [_over(group.label, [group]) for group in middle]
-    choices = await asyncio.gather(*(_broad_choice(make, group, lists[0]) for group in middle))
-    return _under(middle, choices)
+    sorting = await _sorted(make, middle, lists[0])
+    homes = sorting.groups(_weight_of(middle))
+    return _under(middle, [homes.get(group.label, "") for group in middle])
 
 
 async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:
@@ -211,17 +212,22 @@ async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Gr
     that all get something, the clusters are those around the K medoids.
     """
     lists = [names for names in await make.broad_names(middle, k) if len(names) == k]
-    labels = [group.label for group in middle]
-    sortings = await asyncio.gather(
-        *(sort_labels(labels, names, make.criterion, make.text, on_answer=make.on_answer) for names in lists)
-    )
-    weights = {group.label: group.weight for group in middle}
-    ranked = sorted(sortings, key=lambda s: -s.information(weights))
-    for sorting in ranked:
+    sortings = await asyncio.gather(*(_sorted(make, middle, names) for names in lists))
+    weights = _weight_of(middle)
+    for sorting in sorted(sortings, key=lambda s: -s.information(weights)):
         homes = sorting.groups(weights)
-        if len(homes) == len(labels) and len(set(homes.values())) == k:
-            return _under(middle, [homes[label] for label in labels])
+        if len(homes) == len(middle) and len(set(homes.values())) == k:
+            return _under(middle, [homes[group.label] for group in middle])
     return _around(middle, make.alike(middle), k)
+
+
+async def _sorted(make: _Builder, middle: Sequence[_Group], offered: Sequence[str]) -> Sorting:
+    labels = [group.label for group in middle]
+    return await sort_labels(labels, offered, make.criterion, make.text, on_answer=make.on_answer)
+
+
+def _weight_of(groups: Sequence[_Group]) -> dict[str, int]:
+    return {group.label: group.weight for group in groups}
 
 
 def _under(middle: Sequence[_Group], choices: Sequence[str]) -> list[_Group]:
@@ -230,15 +236,6 @@ def _under(middle: Sequence[_Group], choices: Sequence[str]) -> list[_Group]:
     for group, choice in zip(middle, choices, strict=True):
         parts.setdefault(choice or group.label, []).append(group)
     return [_over(label, part) for label, part in parts.items()]
-
-
-async def _broad_choice(make: _Builder, group: _Group, offered: Sequence[str]) -> str:
-    """Which of the broad groups a middle group belongs to; empty when to none."""
-    examples = ", ".join(member.label for member in group.members[:3] if member.label != group.label)
-    text = f"{group.label} ({examples})" if examples else group.label
-    choice = await choose_group(text, offered, make.criterion, make.text, stage="hierarchy")
-    make.on_answer()
-    return "" if choice is None or choice.group == NONE else choice.group
 
 
 def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) -> list[_Group]:

@@ -22,11 +22,11 @@ def tree_calls(names: int, k: int | None) -> int:
     """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
 
     Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
-    broad ones that a few calls name; with a K, all at once for each of the different lists of names. With a
-    K that is no wider than they are nothing is asked.
+    broad ones that a few calls name; with a K, into each of the different lists of names. With a K that is no
+    wider than they are nothing is asked.
     """
     middle = min(names, round(2 * math.sqrt(names)))
+    sorting = VOTES * math.ceil(middle / SORTED_AT_ONCE)
     if k is not None:
-        sorting = _LISTS * VOTES * math.ceil(middle / SORTED_AT_ONCE)
-        return ORDERS + sorting if 2 * k < middle else 0
-    return min(ODD_MOST, names // 4) + (ORDERS + middle if middle > FEW else 0)
+        return ORDERS + _LISTS * sorting if 2 * k < middle else 0
+    return min(ODD_MOST, names // 4) + (ORDERS + sorting if middle > FEW else 0)
