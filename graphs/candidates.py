@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from langgraph.runtime import Runtime
@@ -10,9 +10,9 @@ from langgraph.runtime import Runtime
 from graphs.caption_batches import caption_batches
 from graphs.context import Context
 from graphs.progress import stage
-from graphs.tag_fields import tags_of_images
+from graphs.tag_fields import paths_of, tagged
 from store.errors import MissingStep
-from store.records import Criterion, Tag
+from store.records import Criterion
 from tools.describe import choose_field
 from tools.propose_criteria import Candidate, propose_criteria
 from tools.propose_from_tags import FieldValues, propose_from_tags, sources_of, telling_fields
@@ -31,11 +31,10 @@ class Found(NamedTuple):
 async def find_candidates(runtime: Runtime[Context], hint: str) -> Found:
     """From the fields of the tags when the taggers saw the images; from captions otherwise."""
     context = runtime.context
-    images = tags_of_images(context)
-    fields = telling_fields(list(images.values()))
+    fields = telling_fields(paths_of(context))
     if fields:
         with stage(runtime, "propose", 1) as current:
-            found = await _from_tags(context, images, fields, hint)
+            found = await _from_tags(context, fields, hint)
             current.step()
         return found
     batches = await caption_batches(context)
@@ -50,14 +49,13 @@ async def find_candidates(runtime: Runtime[Context], hint: str) -> Found:
     return Found(candidates, [list(batch.values()) for batch in batches], from_tags=False)
 
 
-async def _from_tags(
-    context: Context, images: Mapping[str, Sequence[Tag]], fields: Sequence[FieldValues], hint: str
-) -> Found:
+async def _from_tags(context: Context, fields: Sequence[FieldValues], hint: str) -> Found:
     # Some may go against a rule; then the next ones take their place.
     most = context.options.max_criteria * (2 if context.workspace.grouping.rules() else 1)
     chosen = [await _field_about(hint, fields, context)] if hint else list(fields[:most])
     candidates = await propose_from_tags(chosen, context.text)
-    return Found(candidates, [sources_of(field.name, images) for field in chosen], from_tags=True)
+    sources = sources_of([field.name for field in chosen], tagged(context))
+    return Found(candidates, sources, from_tags=True)
 
 
 async def _field_about(hint: str, fields: Sequence[FieldValues], context: Context) -> FieldValues:

@@ -16,7 +16,7 @@ from graphs.label import FAILED
 from graphs.naming import keep_samples
 from graphs.progress import Stage, stage
 from graphs.state import GroupState
-from graphs.tag_fields import answering_fields, tagged_images
+from graphs.tag_fields import answering_fields, paths_of
 from store.answers import Vectors
 from store.batches import batches
 from store.grouping import Grouping
@@ -79,10 +79,12 @@ def _evidence(context: Context, criterion: Criterion) -> dict[str, Vectors]:
 async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]:
     """The taggers' own classes, where a field of theirs answers the criterion and the person wants no K."""
     told = context.workspace.grouping.imported_count(criterion.id)
-    images = tagged_images(context) if criterion.k is None and not told else []
-    fields = await answering_fields(context, [criterion]) if images else {}
+    if criterion.k is not None or told:
+        return []
+    counted = paths_of(context)
+    fields = await answering_fields(context, [criterion]) if counted.images else {}
     field = fields.get(criterion.id, "")
-    return tag_tree(criterion.id, images, field) if field else []
+    return tag_tree(criterion.id, counted, field) if field else []
 
 
 async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, object]:

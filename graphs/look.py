@@ -25,6 +25,8 @@ from tools.scan import scan
 _TAG_CHUNK = 16
 """Images that the taggers hold in memory at a time."""
 _SHARED_AT_ONCE = 1_000
+_TWINS = "twins.found"
+"""The setting that tells among which images the near-identical ones were last looked for."""
 
 
 async def scan_files(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:
@@ -47,10 +49,13 @@ def _scan(context: Context, roots: Sequence[Path], current: Stage) -> None:
         for files in scan([root], known=catalogue.known_files, on_progress=current.report):
             catalogue.add_files(files, root=root)
         catalogue.forget_files(root, seen=(file.path for file in walk([root])))
-    if context.options.share_twins:
-        catalogue.set_twins(group_near_duplicates(catalogue.phashes()))
-    else:
-        catalogue.set_twins({})
+    found = f"{catalogue.membership()} {context.options.share_twins}"
+    journal = context.workspace.journal
+    if journal.setting(_TWINS) != found:
+        # Among a million this takes a minute; it is done again only when an image came or went.
+        shared = context.options.share_twins
+        catalogue.set_twins(group_near_duplicates(catalogue.phashes()) if shared else {})
+        journal.set_setting(_TWINS, found)
 
 
 async def caption_images(state: OrganiseState, runtime: Runtime[Context]) -> dict[str, object]:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from graphs.context import Context
 from store.backlog import Backlog
 from store.records import Criterion, Tag
 from tools.describe import choose_field
-from tools.propose_from_tags import FieldValues, field_of, telling_fields
+from tools.propose_from_tags import field_of, telling_fields
+from tools.tag_tree import TagPaths, count_paths
 
 
-def tags_of_images(context: Context) -> dict[str, tuple[Tag, ...]]:
-    """Image id to its tags; empty when a vision model looks, or most captions are not the taggers'."""
+def tagged(context: Context) -> Iterator[tuple[str, tuple[Tag, ...]]]:
+    """Image ids with their tags; none when a vision model looks, or most captions are not the taggers'."""
     if context.taggers is None:
-        return {}
+        return
     catalogue = context.workspace.catalogue
     if 2 * Backlog(context.workspace.database).tagged() < catalogue.captioned_count():
-        return {}
-    captions = (caption for ids in catalogue.captioned() for caption in catalogue.captions(ids).values())
-    return {caption.image_id: caption.tags for caption in captions if caption.tags}
+        return
+    for ids in catalogue.captioned():
+        yield from ((c.image_id, c.tags) for c in catalogue.captions(ids).values() if c.tags)
 
 
-def tagged_images(context: Context) -> list[tuple[Tag, ...]]:
-    """The tags of all images, where there are such as `tags_of_images` returns."""
-    return list(tags_of_images(context).values())
-
-
-def fields_to_sort_by(context: Context) -> list[FieldValues]:
-    """The fields that split the collection."""
-    return telling_fields(tagged_images(context))
+def paths_of(context: Context) -> TagPaths:
+    """What the tags say, counted, of the images that `tagged` gives."""
+    return count_paths(tags for _, tags in tagged(context))
 
 
 async def answering_fields(context: Context, criteria: Sequence[Criterion]) -> dict[str, str]:
@@ -37,7 +33,7 @@ async def answering_fields(context: Context, criteria: Sequence[Criterion]) -> d
     fields = context.workspace.catalogue.tag_fields() if context.taggers is not None else []
     if not fields:
         return dict.fromkeys((criterion.id for criterion in criteria), "")
-    telling = fields_to_sort_by(context)
+    telling = telling_fields(paths_of(context))
     return {
         criterion.id: field_of(criterion, telling) or await choose_field(criterion, fields, context.text)
         for criterion in criteria

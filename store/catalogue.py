@@ -109,7 +109,13 @@ class Catalogue:
 
     def image_ids(self) -> list[str]:
         """The ids of the collection's images in the order in which they joined."""
-        return [row[0] for row in self._db.rows(f"SELECT i.id FROM image i WHERE {LIVE} ORDER BY i.seq")]
+        return list(self.joined())
+
+    def joined(self) -> Iterator[str]:
+        """The same one by one; no more of them are held than a page."""
+        query = f"SELECT i.seq, i.id FROM image i WHERE {LIVE} AND i.seq > ? ORDER BY i.seq LIMIT ?"
+        for rows in self._db.pages(query, size=PAGE):
+            yield from (image_id for _, image_id in rows)
 
     def paths(self, ids: Sequence[str]) -> dict[str, Path]:
         """One file for each image that has one (the first by path)."""
@@ -121,10 +127,18 @@ class Catalogue:
         rows = self._db.rows("SELECT image_id, path FROM file WHERE image_id IS NOT NULL ORDER BY path")
         return ((image_id, Path(path)) for image_id, path in rows)
 
-    def phashes(self) -> dict[str, str]:
+    def phashes(self) -> Iterator[tuple[str, str]]:
         """Perceptual hash of each image that has a file, in the order in which they joined."""
-        query = f"SELECT i.id, i.phash FROM image i WHERE i.phash != '' AND {LIVE} ORDER BY i.seq"
-        return dict(self._db.rows(query))
+        query = (
+            f"SELECT i.seq, i.id, i.phash FROM image i WHERE i.phash != '' AND {LIVE}"
+            " AND i.seq > ? ORDER BY i.seq LIMIT ?"
+        )
+        for rows in self._db.pages(query, size=PAGE):
+            yield from ((image_id, phash) for _, image_id, phash in rows)
+
+    def membership(self) -> str:
+        """A mark that changes whenever an image joins the collection or leaves it."""
+        return f"{self._db.tally('image').rows} {self._db.tally('gone').changes}"
 
     def set_twins(self, twin_of: Mapping[str, str]) -> None:
         """Record which image leads each near-identical group; an image that leads itself has no entry."""

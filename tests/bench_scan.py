@@ -110,7 +110,7 @@ def main() -> None:
             print(f"{what}: {seconds:.1f} s, {options.number / seconds:,.0f} files/s, {read} read", end="; ")
             print(f"peak memory, workers included: {memory.peak_mb:,.0f} MB")
         started = time.perf_counter()
-        groups = len(set(group_near_duplicates(phashes).values()))
+        groups = len(set(group_near_duplicates(phashes.items()).values()))
         seconds = time.perf_counter() - started
         print(f"near-duplicates: {seconds:.1f} s, {len(phashes)} images, {groups} groups")
 

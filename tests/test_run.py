@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+import graphs.look
 from graphs.context import StageClock
 from graphs.state import Added, Review
 from store.errors import InputError, MissingStep, ModelUnavailable, Refused, WorkspaceError
@@ -20,6 +21,7 @@ from tests.fake_server import FakeServer, Trouble
 from tests.fake_world import ASPECTS, SCENES
 from tests.spine import add_picture, exported, make_collection, run_here, wish
 from tools.import_captions import import_captions
+from tools.near_duplicates import group_near_duplicates
 
 pytestmark = pytest.mark.model
 
@@ -168,6 +170,37 @@ def test_near_duplicates_are_asked_about_when_sharing_is_off(
     lighter_copy(images)
     run_here(folder, server, images, wishes=[SUBJECT], share_twins=False)
     assert server.count("CaptionReply") == server.count("ImageReply") == 6
+
+
+def test_near_duplicates_are_looked_for_again_only_when_images_came_or_went(
+    server: FakeServer, images: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def look(phashes: Iterable[tuple[str, str]]) -> dict[str, str]:
+        found = group_near_duplicates(phashes)
+        looks.append(len(found))
+        return found
+
+    monkeypatch.setattr(graphs.look, "group_near_duplicates", look)
+    for _ in range(2):
+        run_here(folder, server, images, wishes=[SUBJECT])
+    assert looks == [5]
+    copy = lighter_copy(images)
+    run_here(folder, server, images, wishes=[SUBJECT])
+    copy.unlink()
+    run_here(folder, server, images, wishes=[SUBJECT])
+    assert looks == [5, 6, 5]
+    with Workspace(folder) as workspace:
+        assert workspace.catalogue.twin_count() == 0
+    copy = lighter_copy(images)
+    run_here(folder, server, images, wishes=[SUBJECT], share_twins=False)
+    with Workspace(folder) as workspace:
+        assert workspace.catalogue.twin_count() == 0
+    run_here(folder, server, images, wishes=[SUBJECT])
+    with Workspace(folder) as workspace:
+        assert workspace.catalogue.twin_count() == 1
+    assert looks == [5, 6, 5, 6]
 
 
 def test_a_near_duplicate_whose_leader_is_gone_speaks_for_itself(

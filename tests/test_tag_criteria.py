@@ -8,7 +8,7 @@ from models.tag_fields import FIELDS, GENERALISING, UNKNOWN, chain_of
 from store.records import Caption, Criterion, Tag
 from tools.describe import describe_with_tags
 from tools.propose_from_tags import field_of, telling_fields
-from tools.tag_tree import known_values, tag_path, tag_tree
+from tools.tag_tree import count_paths, known_values, tag_path, tag_tree
 
 CRITERION = Criterion("subject", "Subject", "What the picture mainly shows.")
 
@@ -31,7 +31,7 @@ def test_every_more_general_field_exists_and_no_chain_runs_in_a_circle() -> None
 
 
 def test_the_tree_goes_from_the_kind_to_the_thing() -> None:
-    clusters = {c.id: c for c in tag_tree("subject", [DOG, DOG, CAT, BUS], "main subject")}
+    clusters = {c.id: c for c in tag_tree("subject", count_paths([DOG, DOG, CAT, BUS]), "main subject")}
     leaves = [c for c in clusters.values() if c.level == "fine"]
     paths = {
         leaf.name: (clusters[leaf.parent_id].name, clusters[clusters[leaf.parent_id].parent_id].name)
@@ -46,13 +46,13 @@ def test_the_tree_goes_from_the_kind_to_the_thing() -> None:
 
 
 def test_an_image_of_which_only_the_kind_is_known_has_a_leaf_beside_the_others() -> None:
-    clusters = tag_tree("subject", [DOG, SOME_ANIMAL], "main subject")
+    clusters = tag_tree("subject", count_paths([DOG, SOME_ANIMAL]), "main subject")
     assert {c.name for c in clusters if c.level == "coarse"} == {"animal"}
     assert {c.name for c in clusters if c.level == "fine"} == {"dog", "animal"}
 
 
 def test_what_nobody_knows_is_in_no_tree() -> None:
-    assert tag_tree("subject", [NOTHING, ()], "main subject") == []
+    assert tag_tree("subject", count_paths([NOTHING, ()]), "main subject") == []
     assert tag_path(NOTHING, "main subject") == ()
 
 
@@ -63,7 +63,7 @@ def test_values_of_one_family_stand_together() -> None:
 
 def test_a_field_with_many_values_and_no_classes_is_left_to_the_language_model() -> None:
     images = [tags(light=f"value {n}") for n in range(20)]
-    assert tag_tree("light", images, "light") == []
+    assert tag_tree("light", count_paths(images), "light") == []
 
 
 def test_the_name_is_the_most_specific_value_with_its_own_score() -> None:
@@ -99,21 +99,23 @@ def test_fields_that_say_nothing_of_the_collection_are_left_out() -> None:
         place=["street"] * 2 + [UNKNOWN] * 8,
         text_in_picture=["A", "B"] * 5,
     )
-    assert [field.name for field in telling_fields(images)] == ["light"]
+    assert [field.name for field in telling_fields(count_paths(images))] == ["light"]
 
 
 def test_what_pictures_show_comes_before_how_they_look() -> None:
     images = collection(light=["dark", "bright"] * 5, people=["none seen"] * 5 + ["crowd"] * 5)
-    assert [field.name for field in telling_fields(images)] == ["people", "light"]
+    assert [field.name for field in telling_fields(count_paths(images))] == ["people", "light"]
 
 
 def test_a_field_of_which_more_is_known_comes_first() -> None:
     images = collection(light=["dark", "bright"] * 6, contrast=["low", "high"] * 2 + [UNKNOWN] * 8)
-    assert [field.name for field in telling_fields(images)] == ["light", "contrast"]
+    assert [field.name for field in telling_fields(count_paths(images))] == ["light", "contrast"]
 
 
 def test_a_criterion_finds_the_field_that_it_was_made_from() -> None:
-    fields = telling_fields(collection(light=["dark", "bright"] * 5, people=["none seen", "crowd"] * 5))
+    fields = telling_fields(
+        count_paths(collection(light=["dark", "bright"] * 5, people=["none seen", "crowd"] * 5))
+    )
     made = Criterion("b", "Brightness", "How bright it is.", values=("dark", "bright"))
     assert field_of(made, fields) == "light"
     assert field_of(Criterion("m", "Mood", "Which mood.", values=("calm",)), fields) == ""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from store.batches import batches
 from store.errors import InputError, MissingStep
 from store.records import Assignment, Caption, Cluster, Criterion
 from store.workspace import Workspace
@@ -57,10 +58,8 @@ def export_rows(workspace: Workspace) -> Iterator[Row]:
             "Run `xcluster run` on the collection first."
         )
     branches = {c.id: cluster_paths(workspace.grouping.clusters(c.id)) for c in criteria}
-    ids = workspace.catalogue.image_ids()
-    for start in range(0, len(ids), _CHUNK):
-        part = ids[start : start + _CHUNK]
-        catalogue = workspace.catalogue
+    catalogue = workspace.catalogue
+    for part in batches(catalogue.joined(), _CHUNK):
         chunk = _Chunk(part, catalogue.paths(part), catalogue.captions(part), catalogue.twins(part))
         by_criterion = [_rows(workspace, c, branches[c.id], chunk) for c in criteria]
         for rows_of_image in zip(*by_criterion, strict=True):

@@ -30,17 +30,20 @@ _FLAT_STD = 4.0
 """Luma standard deviation (of 255) below which the signs of the frequencies are noise."""
 
 
-class Fingerprints:
-    """Fingerprints taken apart into arrays; row i belongs to `hexes[i]`."""
+def pack(text: str) -> bytes:
+    """A fingerprint in 176 bytes instead of 352 hex digits. Raises ValueError when it is not a whole one."""
+    if len(text) != HEX_DIGITS:
+        raise ValueError(
+            f"a fingerprint has {HEX_DIGITS} hex digits, this one has {len(text)}: {text[:40]!r}"
+        )
+    return bytes.fromhex(text)
 
-    def __init__(self, hexes: list[str]) -> None:
-        """Take apart `hexes`; each must be a whole fingerprint, else ValueError."""
-        wrong = next((text for text in hexes if len(text) != HEX_DIGITS), None)
-        if wrong is not None:
-            raise ValueError(
-                f"a fingerprint has {HEX_DIGITS} hex digits, this one has {len(wrong)}: {wrong[:40]!r}"
-            )
-        packed = np.frombuffer(bytes.fromhex("".join(hexes)), np.uint8).reshape(len(hexes), HEX_DIGITS // 2)
+
+class Fingerprints:
+    """Fingerprints taken apart into arrays, a row each."""
+
+    def __init__(self, packed: NDArray[np.uint8]) -> None:
+        """Take apart packed fingerprints (see `pack`), shape (n, 176)."""
         bits = HASH_BITS // 8
         self.hashes: NDArray[np.uint64] = np.ascontiguousarray(packed[:, :bits]).view(np.uint64)
         """Shape (n, 4)."""

@@ -8,12 +8,12 @@ of one rank are nearer to each other by it than a photograph is to itself with 1
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.fingerprint import HASH_BITS, LUMA_CELLS, Fingerprints
+from tools.fingerprint import HASH_BITS, LUMA_CELLS, Fingerprints, pack
 
 MAX_DISTANCE = 32
 """Bits of 256 in which the hashes of near-duplicates may differ.
@@ -37,27 +37,42 @@ _RECALL = 0.99
 """Chance that two pictures at exactly the largest distance meet in a bucket; nearer ones meet more surely."""
 
 
-def group_near_duplicates(phashes: Mapping[str, str], max_distance: int = MAX_DISTANCE) -> dict[str, str]:
+def group_near_duplicates(
+    phashes: Iterable[tuple[str, str]], max_distance: int = MAX_DISTANCE
+) -> dict[str, str]:
     """Map each image id to the id of the image that represents it, often itself.
 
-    `phashes`: image id to `Image.phash`. Earlier ids lead later ones; every member is a near-duplicate of its
-    leader, so groups do not grow by chains, and leaders are no near-duplicates of each other. An image with
-    an empty phash (flat, or no file) is alone. Up to 4,096 images all pairs are compared; beyond that, pairs
-    that share a sample of hash bits, in as many random samples as find a pair at the largest distance with a
-    chance of 99 % (locality-sensitive hashing, Indyk and Motwani 1998). The samples are drawn with a fixed
-    seed: same input, same groups.
+    `phashes`: image ids, each once, with `Image.phash`; they are gone through once, and 176 bytes of each are
+    held. Earlier ids lead later ones; every member is a near-duplicate of its leader, so groups do not grow
+    by chains, and leaders are no near-duplicates of each other. An image with an empty phash (flat, or no
+    file) is alone. Up to 4,096 images all pairs are compared; beyond that, pairs that share a sample of hash
+    bits, in as many random samples as find a pair at the largest distance with a chance of 99 %
+    (locality-sensitive hashing, Indyk and Motwani 1998). The samples are drawn with a fixed seed: same input,
+    same groups.
 
     Raises ValueError when a phash is not a whole fingerprint.
     """
-    groups = {image_id: image_id for image_id in phashes}
-    first_of: dict[str, str] = {}
-    for image_id, phash in phashes.items():
+    groups: dict[str, str] = {}
+    seen: list[str] = []
+    buffer = bytearray()
+    for image_id, phash in phashes:
+        groups[image_id] = image_id
         if phash:
-            groups[image_id] = first_of.setdefault(phash, image_id)
-    leaders = _find_leaders(Fingerprints(list(first_of)), max_distance)
-    ids = list(first_of.values())
-    led_by = {image_id: ids[leader] for image_id, leader in zip(ids, leaders.tolist(), strict=True)}
-    return {image_id: led_by.get(group, group) for image_id, group in groups.items()}
+            seen.append(image_id)
+            buffer += pack(phash)
+    if not seen:
+        return groups
+    packed = np.frombuffer(buffer, np.uint8).reshape(len(seen), -1)
+    _, first, of = np.unique(
+        packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_index=True, return_inverse=True
+    )
+    # Distinct fingerprints, in the order of their first images.
+    distinct = np.sort(first)
+    leaders = distinct[_find_leaders(Fingerprints(packed[distinct]), max_distance)]
+    led_by = leaders[np.searchsorted(distinct, first)][of]
+    for image_id, leader in zip(seen, led_by.tolist(), strict=True):
+        groups[image_id] = seen[leader]
+    return groups
 
 
 def _find_leaders(prints: Fingerprints, max_distance: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from pydantic import Field, create_model
@@ -19,7 +19,7 @@ from store.records import Criterion, Tag
 from tools.ask import Asker, Question, Schema
 from tools.criterion_id import criterion_id
 from tools.propose_criteria import Candidate
-from tools.tag_tree import tag_path
+from tools.tag_tree import TagPaths, tag_path
 
 _COVERAGE = 0.3
 """Share of the images for which a field must have a value."""
@@ -43,7 +43,7 @@ class FieldValues(NamedTuple):
     """How much it tells: the entropy of its general values (bits) times the share of images that have one."""
 
 
-def telling_fields(images: Sequence[Sequence[Tag]]) -> list[FieldValues]:
+def telling_fields(counted: TagPaths) -> list[FieldValues]:
     """The fields that split the collection, the most telling first.
 
     Left out are fields that are known for too few images, that say the same of nearly all, that say hardly
@@ -51,24 +51,28 @@ def telling_fields(images: Sequence[Sequence[Tag]]) -> list[FieldValues]:
     another one: they are levels of its tree.
     """
     found = []
-    for name in dict.fromkeys(tag.field for tags in images for tag in tags):
+    for name in counted.fields:
         field = FIELDS.get(name, TagField(meaning=name))
         if name in GENERALISING or field.listing:
             continue
-        general, own = _values(name, images)
+        general, own = _values(counted.paths.get(name, Counter()))
         counts = general if len(general) > 1 else own
-        if _splits(counts, len(images)):
+        if _splits(counts, counted.images):
             weight = _CONTENT_WEIGHT if field.content else 1.0
-            worth = weight * _entropy(counts) * counts.total() / len(images)
+            worth = weight * _entropy(counts) * counts.total() / counted.images
             values = tuple(value for value, _ in own.most_common(_SHOWN))
             found.append(FieldValues(name, field.meaning, general.most_common(_SHOWN), values, worth))
     return sorted(found, key=lambda f: -f.worth)
 
 
-def _values(name: str, images: Sequence[Sequence[Tag]]) -> tuple[Counter[str], Counter[str]]:
-    """How many images have each of the field's most general values, and each of its own."""
-    paths = [path for path in (tag_path(tags, name) for tags in images) if path]
-    return Counter(path[0] for path in paths), Counter(path[-1] for path in paths)
+def _values(paths: Mapping[tuple[str, ...], int]) -> tuple[Counter[str], Counter[str]]:
+    """How many images have each of a field's most general values, and each of its own."""
+    general: Counter[str] = Counter()
+    own: Counter[str] = Counter()
+    for path, count in paths.items():
+        general[path[0]] += count
+        own[path[-1]] += count
+    return general, own
 
 
 def _splits(counts: Counter[str], images: int) -> bool:
@@ -121,9 +125,22 @@ def _reply(fields: Sequence[FieldValues]) -> type[Schema]:
     return cast("type[Schema]", create_model("WordingsReply", __base__=Schema, **parts))
 
 
-def sources_of(field: str, images: Mapping[str, Sequence[Tag]], *, most: int = 24) -> list[str]:
-    """Ids of images that have a value of the field, as examples of what a criterion was made from."""
-    return [image_id for image_id, tags in images.items() if tag_path(tags, field)][:most]
+def sources_of(
+    fields: Sequence[str], images: Iterable[tuple[str, Sequence[Tag]]], *, most: int = 24
+) -> list[list[str]]:
+    """For each field the ids of images that have a value of it, as examples of what a criterion is made from.
+
+    `images`, ids with tags, are gone through until each field has `most`.
+    """
+    found: dict[str, list[str]] = {field: [] for field in fields}
+    for image_id, tags in images:
+        lacking = [field for field in found if len(found[field]) < most]
+        if not lacking:
+            break
+        for field in lacking:
+            if tag_path(tags, field):
+                found[field].append(image_id)
+    return [found[field] for field in fields]
 
 
 def field_of(criterion: Criterion, fields: Sequence[FieldValues]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from models.tag_fields import FIELDS, UNKNOWN, chain_of
 from store.records import LEVELS, Cluster, Tag
@@ -29,15 +30,43 @@ def tag_path(tags: Sequence[Tag], field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*([family] if family else []), *values]))
 
 
-def tag_tree(criterion_id: str, images: Sequence[Sequence[Tag]], field: str) -> list[Cluster]:
-    """The clusters of the values that `images` have in `field`, parents before children, frequent ones first.
+class TagPaths(NamedTuple):
+    """What the tags of a collection say, counted; it grows with distinct values, not with images."""
+
+    images: int
+    """How many were counted."""
+    fields: list[str]
+    """The fields of their tags, as they were met."""
+    paths: Mapping[str, Counter[tuple[str, ...]]]
+    """For each field, how many images have each `tag_path`; the empty path is not counted."""
+
+
+def count_paths(images: Iterable[Sequence[Tag]]) -> TagPaths:
+    """Go through the tags of images once, and count."""
+    number = 0
+    met: dict[str, None] = {}
+    paths: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    for tags in images:
+        number += 1
+        met.update(dict.fromkeys(tag.field for tag in tags))
+        # A general value is a path of each more specific field, too.
+        for field in {below for tag in tags for below in _BELOW.get(tag.field, {tag.field})}:
+            if path := tag_path(tags, field):
+                paths[field][path] += 1
+    return TagPaths(number, list(met), paths)
+
+
+_BELOW = {name: {field for field in FIELDS if name in chain_of(field)} | {name} for name in FIELDS}
+
+
+def tag_tree(criterion_id: str, counted: TagPaths, field: str) -> list[Cluster]:
+    """The clusters of the values that images have in `field`, parents before children, frequent ones first.
 
     Every value has one leaf, under the parents that it has most often. An image of which only the general
     value is known has a leaf of that name. Empty when a field without more general classes has too many
     values.
     """
-    paths = Counter(tag_path(tags, field) for tags in images)
-    del paths[()]
+    paths = counted.paths.get(field, Counter())
     by_name: dict[str, tuple[str, ...]] = {}
     for path, _ in sorted(paths.items(), key=lambda item: (-item[1], item[0])):
         by_name.setdefault(path[-1], path)
