@@ -35,7 +35,7 @@ from store.memory_rows import (
     Scalar,
     due,
     due_count,
-    latest,
+    mark_all_due,
     pages,
     remembered_id,
     settle,
@@ -68,6 +68,8 @@ class _Kept(NamedTuple):
     rows: int
     in_flight: int
     """Rows that were being changed; how many of them the index took is not known."""
+    strangers: bool = False
+    """There may be rows that the catalogue lacks, and of which it noted nothing."""
 
 
 class CaptionMemory:
@@ -256,52 +258,33 @@ class CaptionMemory:
         for kind in KINDS:
             kept, rows = self._kept(kind), self._collection(kind).count()
             if kept is None or abs(rows - kept.rows) > kept.in_flight:
-                self._compare_all(kind)
-            else:
-                self._bring(kind)
+                # The index is new, or not the one that was left. A kill from here on loses none of the work.
+                mark_all_due(self._workspace.database, kind)
+                kept = _Kept(rows, 0, strangers=rows > 0)
+                self._keep(kind, kept)
+            self._bring(kind, strangers=kept.strangers)
 
-    def _bring(self, kind: Kind) -> None:
-        """Bring over what the catalogue's triggers have noted since the last time."""
+    def _bring(self, kind: Kind, *, strangers: bool) -> None:
+        """Bring over what the catalogue's triggers have noted since the last time, page by page."""
         collection, database = self._collection(kind), self._workspace.database
         brought, total = 0, due_count(database, kind)
         while changed := due(database, kind):
             # Before the change: a kill in the middle of it leaves no more rows in doubt than these.
-            self._keep(kind, _Kept(collection.count(), len(changed)))
+            self._keep(kind, _Kept(collection.count(), len(changed), strangers))
             rows = wanted(database, kind, changed)
             known = self._get(collection, [row.id for row in rows])
             self._upsert(collection, [row for row in rows if not _holds(known.get(row.id), row)])
             held = {row.id for row in rows}
-            self._delete(
-                collection, [i for i in (remembered_id(kind, one) for one in changed) if i not in held]
-            )
+            ids = (remembered_id(kind, one) for one in changed)
+            self._delete(collection, [one for one in ids if one not in held])
             settle(database, kind, changed[-1].seq)
+            self._keep(kind, _Kept(collection.count(), 0, strangers))
             brought += len(changed)
             if brought < total:
                 self._on_event(f"Caption memory: {brought:,} of {total:,} {kind}s so far.")
+        if strangers:
+            self._delete(collection, self._lost(collection, kind))
             self._keep(kind, _Kept(collection.count(), 0))
-
-    def _compare_all(self, kind: Kind) -> None:
-        """Compare every row with the catalogue: the index is new, or not the one that was left."""
-        collection, database = self._collection(kind), self._workspace.database
-        # Taken first: what is written meanwhile is brought over the next time.
-        until = latest(database)
-        self._keep(kind, None)
-        empty = collection.count() == 0
-        added = held = 0
-        for page in pages(database, kind):
-            known = {} if empty else self._get(collection, [row.id for row in page])
-            stale = [row for row in page if not _holds(known.get(row.id), row)]
-            self._upsert(collection, stale)
-            added += len(stale)
-            held += len(page)
-            if len(stale) == PAGE:
-                self._on_event(f"Caption memory: {added:,} {kind}s so far.")
-        lost = self._lost(collection, kind) if collection.count() != held else []
-        self._delete(collection, lost)
-        if added or lost:
-            self._on_event(f"Caption memory: {added:,} {kind}s added, {len(lost):,} dropped.")
-        settle(database, kind, until)
-        self._keep(kind, _Kept(collection.count(), 0))
 
     def _upsert(self, collection: chromadb.Collection, rows: Sequence[Remembered]) -> None:
         for part in batches(rows, min(PAGE, self._index.client.get_max_batch_size())):

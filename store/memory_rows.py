@@ -96,9 +96,14 @@ def settle(database: Database, kind: Kind, until: int) -> None:
     database.write("DELETE FROM outbox WHERE kind = ? AND seq <= ?", (kind, until))
 
 
-def latest(database: Database) -> int:
-    """The `seq` of the newest change so far."""
-    return database.number("SELECT MAX(seq) FROM outbox")
+def mark_all_due(database: Database, kind: Kind) -> None:
+    """Have all texts of `kind` brought over, whatever was brought before."""
+    what = "t.text" if kind == "name" else "t.image_id"
+    criterion = "''" if kind == "caption" else "t.criterion_id"
+    database.write(
+        "INSERT OR IGNORE INTO outbox (kind, criterion_id, what)"
+        f" SELECT DISTINCT '{kind}', {criterion}, {what} {_FROM[kind]}"
+    )
 
 
 def remembered_id(kind: Kind, one: Due) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import store.memory
+from store.answers import Vectors
 from store.backlog import Backlog
 from store.catalogue import LIVE
+from store.database import Database
 from store.memory import CaptionMemory
-from store.memory_rows import KINDS, pages
+from store.memory_rows import KINDS, PAGE, Due, Kind, Remembered, pages, wanted
 from store.records import Assignment, Caption, Cluster, Criterion, Description, Image, Name, ScannedFile
 from store.workspace import Workspace
 from tests.test_memory import embed_words
@@ -170,20 +172,63 @@ def test_distinct_captions_are_counted_anew_when_one_changes(workspace: Workspac
     assert backlog.captions() == 4
 
 
+def fill(workspace: Workspace, count: int) -> None:
+    rows = [
+        (Image(f"{n:05}", 0, 0, "none", 0, ""), Caption(f"{n:05}", f"dog {n}", "import"))
+        for n in range(count)
+    ]
+    workspace.catalogue.add_imported(rows)
+
+
 def test_an_open_reads_no_more_than_what_changed(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hand = Hand(workspace, random.Random(5))
-    for _ in range(20):
-        hand.import_captions()
+    fill(workspace, 50)
     CaptionMemory.open(workspace, embed_words, "words").close()
+    read: list[int] = []
 
-    def never(*_: object) -> None:
-        raise AssertionError("all rows are read")
+    def reading(database: Database, kind: Kind, changed: Sequence[Due]) -> list[Remembered]:
+        read.append(len(changed))
+        return wanted(database, kind, changed)
 
-    monkeypatch.setattr(store.memory, "pages", never)
-    hand.import_captions()
+    monkeypatch.setattr(store.memory, "wanted", reading)
+    workspace.catalogue.add_captions([Caption("00007", "a cat", "import")])
     with CaptionMemory.open(workspace, embed_words, "words") as memory:
-        assert memory.count("caption") == len(
-            [c for c in workspace.catalogue.captions(workspace.catalogue.image_ids()).values() if c.text]
-        )
+        assert memory.get("caption", ["00007"])["00007"].text == "a cat"
+    assert read == [1]
+
+
+def test_a_filling_that_was_cut_off_goes_on_where_it_was(workspace: Workspace) -> None:
+    fill(workspace, 2 * PAGE + 10)
+    texts: list[int] = []
+
+    def embed_a_page(given: Sequence[str]) -> Vectors:
+        if texts:
+            raise ConnectionError("cut off")
+        texts.append(len(given))
+        return embed_words(given)
+
+    with pytest.raises(ConnectionError):
+        CaptionMemory.open(workspace, embed_a_page, "words")
+    assert texts == [PAGE]
+    rest: list[int] = []
+
+    def embed_the_rest(given: Sequence[str]) -> Vectors:
+        rest.append(len(given))
+        return embed_words(given)
+
+    with CaptionMemory.open(workspace, embed_the_rest, "words") as memory:
+        assert memory.count("caption") == 2 * PAGE + 10
+    assert rest == [PAGE, 10]
+
+
+def test_rows_of_an_index_that_the_catalogue_knows_nothing_of_are_dropped(workspace: Workspace) -> None:
+    fill(workspace, 12)
+    CaptionMemory.open(workspace, embed_words, "words").close()
+    workspace.database.write("DELETE FROM caption WHERE image_id < '00004'")
+    # As if the catalogue came back from a backup of before.
+    workspace.database.write("DELETE FROM outbox")
+    workspace.database.write("UPDATE setting SET value = '[8, 0, false]' WHERE key = 'memory.caption.rows'")
+    with CaptionMemory.open(workspace, embed_words, "words") as memory:
+        assert memory.count("caption") == 8
+        assert memory.get("caption", ["00003", "00004"]).keys() == {"00004"}
