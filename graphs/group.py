@@ -78,11 +78,10 @@ def _evidence(context: Context, criterion: Criterion) -> dict[str, Vectors]:
 
 async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]:
     """The taggers' own classes, where a field of theirs answers the criterion and the person wants no K."""
-    told = context.workspace.grouping.imported_count(criterion.id)
-    if criterion.k is not None or told:
+    if criterion.k is not None or context.workspace.grouping.imported_count(criterion.id):
         return []
     counted = paths_of(context)
-    fields = await answering_fields(context, [criterion]) if counted.images else {}
+    fields = await answering_fields(context, [criterion], counted) if counted.images else {}
     field = fields.get(criterion.id, "")
     return tag_tree(criterion.id, counted, field) if field else []
 

@@ -17,7 +17,7 @@ from langgraph.runtime import Runtime
 from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
-from graphs.tag_fields import answering_fields
+from graphs.tag_fields import answering_fields, paths_of
 from store.batches import batches
 from store.errors import ModelError
 from store.records import Caption, Criterion, Description, Name
@@ -74,7 +74,7 @@ async def _describe_group(context: Context, criteria: Sequence[Criterion], curre
     for ids, asked in chunks(missing, criteria, size=context.chunk(context.vision)):
         await context.pause.passed()
         if fields is None:
-            fields = await answering_fields(context, criteria)
+            fields = await answering_fields(context, criteria, paths_of(context))
         captions = context.workspace.catalogue.captions(ids)
         before = current.done
 

@@ -7,7 +7,7 @@ each chunk is durable before the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from langgraph.runtime import Runtime
@@ -137,27 +137,31 @@ def _shared(context: Context, ids: Sequence[str], criteria: Sequence[Criterion])
         return {}
     ids = _told_by_caption(context, ids, criteria)
     captions = context.workspace.catalogue.captions(ids)
-    grouping = context.workspace.grouping
     found: dict[str, list[Name]] = {}
     left = ids
     for count in _LOOKED_AT:
         hits = context.memory.nearest("caption", [captions[image_id].text for image_id in left], count=count)
-        near = {
-            i: [h.id for h in row if h.id != i and h.similarity >= least]
-            for i, row in zip(left, hits, strict=True)
-        }
-        others = list({other for row in near.values() for other in row})
-        told = set(_told_by_caption(context, others, criteria))
-        known = [{i: n for i, n in grouping.names(c.id, others).items() if i in told} for c in criteria]
-        for image_id, row in near.items():
-            for other in row:
-                if all(other in names for names in known):
-                    found[image_id] = [replace(names[other], image_id=image_id) for names in known]
-                    break
+        rows = dict(zip(left, hits, strict=True))
+        near = {i: [h.id for h in row if h.id != i and h.similarity >= least] for i, row in rows.items()}
+        found |= _taken(context, near, criteria)
         # Where all that was seen is alike and has no name, there may be more.
-        left = [
-            i for i, row in zip(left, hits, strict=True) if i not in found and _all_alike(row, count, least)
-        ]
+        left = [i for i, row in rows.items() if i not in found and _all_alike(row, count, least)]
+    return found
+
+
+def _taken(
+    context: Context, near: Mapping[str, Sequence[str]], criteria: Sequence[Criterion]
+) -> dict[str, list[Name]]:
+    """Image to the names that it takes from the first of the images near it that has one of each."""
+    others = list({other for row in near.values() for other in row})
+    told = set(_told_by_caption(context, others, criteria))
+    grouping = context.workspace.grouping
+    known = [{i: n for i, n in grouping.names(c.id, others).items() if i in told} for c in criteria]
+    found = {}
+    for image_id, row in near.items():
+        first = next((other for other in row if all(other in names for names in known)), None)
+        if first is not None:
+            found[image_id] = [replace(names[first], image_id=image_id) for names in known]
     return found
 
 

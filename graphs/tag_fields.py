@@ -28,12 +28,14 @@ def paths_of(context: Context) -> TagPaths:
     return count_paths(tags for _, tags in tagged(context))
 
 
-async def answering_fields(context: Context, criteria: Sequence[Criterion]) -> dict[str, str]:
+async def answering_fields(
+    context: Context, criteria: Sequence[Criterion], counted: TagPaths
+) -> dict[str, str]:
     """Criterion id to its field: the one it was made from, else the one that the model chooses; or empty."""
     fields = context.workspace.catalogue.tag_fields() if context.taggers is not None else []
     if not fields:
         return dict.fromkeys((criterion.id for criterion in criteria), "")
-    telling = telling_fields(paths_of(context))
+    telling = telling_fields(counted)
     return {
         criterion.id: field_of(criterion, telling) or await choose_field(criterion, fields, context.text)
         for criterion in criteria

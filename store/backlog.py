@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from store.catalogue import LIVE, PAGE
+from store.catalogue import LIVE, PAGE, live
 from store.database import Database, Row
 from store.distinct import count_distinct
 from store.grouping import Grouping
@@ -17,7 +17,7 @@ _LOOKED_AT = (
     f"FROM image i JOIN caption c ON c.image_id = i.id JOIN json_each(?) k WHERE {LIVE}"
     " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = k.value AND t.image_id = i.id)"
 )
-_LIVE_CAPTION = LIVE.replace("i.id", "c.image_id")
+_LIVE_CAPTION = live("c.image_id")
 _SETTLED = (
     f"NOT (c.model = '{STAND_IN}'"
     " AND EXISTS (SELECT 1 FROM image i WHERE i.id = c.image_id AND i.format != 'none'))"

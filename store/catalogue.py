@@ -20,12 +20,19 @@ ADD_IMAGE = (
     " VALUES (?,?,?,?,?,?,?)"
 )
 ADD_CAPTION = f"INSERT OR REPLACE INTO caption ({_CAPTION}) VALUES (?,?,?,?,?,?)"
-LIVE = "NOT EXISTS (SELECT 1 FROM gone g WHERE g.image_id = i.id)"
-"""An image belongs to the collection while a file holds it, or when it came as a caption without a file.
 
-The table `gone` is kept by triggers of the schema: it lists the others.
-"""
-LIVE_ASSIGNMENT = LIVE.replace("i.id", "a.image_id")
+
+def live(column: str) -> str:
+    """The condition that the image whose id is in `column` belongs to the collection.
+
+    It does while a file holds it, or when it came as a caption without a file. The table `gone`, which lists
+    the others, is kept by triggers of the schema.
+    """
+    return f"NOT EXISTS (SELECT 1 FROM gone g WHERE g.image_id = {column})"
+
+
+LIVE = live("i.id")
+LIVE_ASSIGNMENT = live("a.image_id")
 """The same of an assignment, without the table of images: so an index can answer alone."""
 GONE_CAPTIONS = "SELECT COUNT(*) FROM gone g JOIN caption c ON c.image_id = g.image_id"
 """How many captions are of images that do not belong to the collection."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from store.catalogue import GONE_CAPTIONS, LIVE, LIVE_ASSIGNMENT, PAGE
+from store.catalogue import GONE_CAPTIONS, LIVE, LIVE_ASSIGNMENT, PAGE, live
 from store.database import Database, Row
 from store.errors import InputError
 from store.records import Assignment, Cluster, Criterion, Description, Name, Status
@@ -21,7 +21,7 @@ _SAVE_CRITERION = (
     " likely=excluded.likely, support=excluded.support"
 )
 _MISSING = (
-    f"SELECT {{what}} FROM caption c WHERE {LIVE.replace('i.id', 'c.image_id')}"
+    f"SELECT {{what}} FROM caption c WHERE {live('c.image_id')}"
     " AND NOT EXISTS (SELECT 1 FROM {table} t WHERE t.criterion_id = ? AND t.image_id = c.image_id)"
 )
 """By the captions' own key, in whose order the other tables are too: a million rows are then read one after

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from store.batches import batches
-from store.catalogue import LIVE
+from store.catalogue import live
 from store.database import Database
 
 Kind = Literal["caption", "description", "name"]
@@ -27,7 +27,7 @@ NOT_CAPTION: Mapping[Kind, str] = {
 }
 """Where a caption tells of a criterion, it stands as the description too; such a text is held once."""
 _HELD: Mapping[Kind, str] = {
-    kind: f"{LIVE.replace('i.id', 't.image_id')} AND t.text != ''{NOT_CAPTION[kind]}" for kind in KINDS
+    kind: f"{live('t.image_id')} AND t.text != ''{NOT_CAPTION[kind]}" for kind in KINDS
 }
 _FROM: Mapping[Kind, str] = {kind: f"FROM {kind} t WHERE {_HELD[kind]}" for kind in KINDS}
 _DUE = "WITH due(criterion_id, what) AS (SELECT value ->> 0, value ->> 1 FROM json_each(?))"

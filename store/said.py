@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from store.catalogue import LIVE
+from store.catalogue import live
 from store.database import Database
 from store.memory_rows import NOT_CAPTION, description_id
 
 TextKind = Literal["caption", "description"]
-_LIVE = LIVE.replace("i.id", "t.image_id")
+_LIVE = live("t.image_id")
 
 
 def distinct_texts(database: Database, kind: TextKind, *, most: int) -> dict[str, str]:

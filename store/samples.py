@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from store.batches import batches
-from store.catalogue import LIVE, PAGE
+from store.catalogue import PAGE, live
 from store.database import Database
 
 _UNNAMED = (
-    f"SELECT {{what}} FROM sample s WHERE s.criterion_id = ? AND {LIVE.replace('i.id', 's.image_id')}"
+    f"SELECT {{what}} FROM sample s WHERE s.criterion_id = ? AND {live('s.image_id')}"
     " AND NOT EXISTS (SELECT 1 FROM name t WHERE t.criterion_id = s.criterion_id AND t.image_id = s.image_id)"
 )
 

@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from pydantic import BaseModel
 
-from models.chat import Message, Reply
 from models.embedder import Embedder
-from models.fleet import Gate
 from models.vectors import TextEmbedder
 from models.weights import default_cache
-from store.records import Criterion, Usage
+from store.records import Criterion
 from store.workspace import Workspace
+from tests.label_model import LabelModel
 from tools.ask import Asker
-from tools.broad_names import BroadReply, broad_names
+from tools.broad_names import broad_names
 from tools.tree_calls import ORDERS
 
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
 SUBJECT = Criterion("subject", "Subject", "Which thing is shown.")
 LABELS = ["dog", "car", "oak", "cat", "bus", "rose", "horse", "tram"]
-
-
-class Fickle:
-    """A model whose list depends on the order in which it reads the labels."""
-
-    name = "fickle"
-    at_once = 4
-
-    def __init__(self, say: Callable[[list[str]], list[str]]) -> None:
-        self.say = say
-        self.read: list[list[str]] = []
-
-    async def ask(
-        self,
-        messages: Sequence[Message],
-        reply: type[ReplyT],
-        *,
-        max_tokens: int = 512,
-        gate: Gate | None = None,
-    ) -> Reply[ReplyT]:
-        found = re.search(r"Labels: (.+)", str(messages[-1].text))
-        assert found is not None
-        self.read.append(found[1].split(", "))
-        value = reply.model_validate(BroadReply(groups=self.say(self.read[-1])).model_dump())
-        return Reply(value, Usage())
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +32,14 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
         yield opened
 
 
-async def ask(model: Fickle, workspace: Workspace, embedder: TextEmbedder, labels: list[str]) -> list[str]:
+async def ask(
+    model: LabelModel, workspace: Workspace, embedder: TextEmbedder, labels: list[str]
+) -> list[str]:
     return (await lists(model, workspace, embedder, labels))[0]
 
 
 async def lists(
-    model: Fickle, workspace: Workspace, embedder: TextEmbedder, labels: list[str]
+    model: LabelModel, workspace: Workspace, embedder: TextEmbedder, labels: list[str]
 ) -> list[list[str]]:
     return await broad_names(labels, 3, SUBJECT, Asker(model, workspace.answers), embedder)
 
@@ -79,7 +51,7 @@ async def test_a_list_that_one_order_alone_leads_to_is_not_taken(
     """Each order has its own words; all but that of the labels as sorted mean animals, vehicles, plants."""
     same = iter([["animals", "vehicles", "plants"], ["beasts", "cars and buses", "flowers and trees"]] * 3)
     odd = ["things with legs", "red things", "sharp tools"]
-    model = Fickle(lambda read: odd if read == sorted(LABELS) else next(same))
+    model = LabelModel(groups=lambda read: odd if read == sorted(LABELS) else next(same))
     assert await ask(model, workspace, embedder, LABELS) == ["animals", "vehicles", "plants"]
     assert len(model.read) == ORDERS
     assert len({*map(tuple, model.read)}) == ORDERS
@@ -90,7 +62,7 @@ async def test_a_list_that_one_order_alone_leads_to_is_not_taken(
 async def test_the_order_of_the_labels_changes_nothing_and_asks_nothing(
     workspace: Workspace, embedder: TextEmbedder
 ) -> None:
-    model = Fickle(lambda read: [f"like {label}" for label in read[:3]])
+    model = LabelModel(groups=lambda read: [f"like {label}" for label in read[:3]])
     first = await ask(model, workspace, embedder, LABELS)
     assert await ask(model, workspace, embedder, LABELS[::-1]) == first
     assert len(model.read) == ORDERS
@@ -100,7 +72,9 @@ async def test_the_order_of_the_labels_changes_nothing_and_asks_nothing(
 async def test_names_that_say_nothing_or_the_same_are_left_out(
     workspace: Workspace, embedder: TextEmbedder
 ) -> None:
-    model = Fickle(lambda _: ["Animals", "subjects", "other", "animal", "vehicles", "plants", "tools"])
+    model = LabelModel(
+        groups=lambda _: ["Animals", "subjects", "other", "animal", "vehicles", "plants", "tools"]
+    )
     assert await ask(model, workspace, embedder, LABELS) == ["animals", "vehicles", "plants"]
 
 
@@ -108,9 +82,9 @@ async def test_names_that_say_nothing_or_the_same_are_left_out(
 async def test_one_name_is_taken_only_when_no_order_leads_to_more(
     workspace: Workspace, embedder: TextEmbedder
 ) -> None:
-    split = Fickle(lambda read: ["animals", "vehicles"] if read == sorted(LABELS) else ["animals"])
+    split = LabelModel(groups=lambda read: ["animals", "vehicles"] if read == sorted(LABELS) else ["animals"])
     assert await ask(split, workspace, embedder, LABELS) == ["animals", "vehicles"]
-    alone = Fickle(lambda read: ["birds"] if read == sorted(LABELS[:-1]) else [])
+    alone = LabelModel(groups=lambda read: ["birds"] if read == sorted(LABELS[:-1]) else [])
     assert await ask(alone, workspace, embedder, LABELS[:-1]) == ["birds"]
 
 
@@ -118,8 +92,8 @@ async def test_one_name_is_taken_only_when_no_order_leads_to_more(
 async def test_the_other_lists_follow_each_once(workspace: Workspace, embedder: TextEmbedder) -> None:
     odd = ["things with legs", "red things", "sharp tools"]
     same = iter([["animals", "vehicles", "plants"], ["plants", "Animals", "vehicles"]] * 2)
-    model = Fickle(lambda read: odd if read == sorted(LABELS) else next(same))
+    model = LabelModel(groups=lambda read: odd if read == sorted(LABELS) else next(same))
     found = await lists(model, workspace, embedder, LABELS)
     assert found == [["animals", "vehicles", "plants"], odd]
-    silent = Fickle(lambda _: ["other"])
+    silent = LabelModel(groups=lambda _: ["other"])
     assert await lists(silent, workspace, embedder, LABELS[1:]) == []

@@ -2,67 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
-from pydantic import BaseModel
 
-from models.chat import Message, Reply
 from models.embedder import Embedder
-from models.fleet import Gate
 from models.weights import default_cache
-from store.errors import BadReply
 from store.grouping import NameCount
-from store.records import Criterion, Usage
+from store.records import Criterion
 from store.workspace import Workspace
+from tests.label_model import LabelModel
 from tools.ask import Asker
 from tools.build_hierarchy import build_hierarchy
 from tools.sort_labels import Sorting, sort_labels
 from tools.tree_calls import SORTED_AT_ONCE, VOTES
 
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
 FAMILY = Criterion("family", "Instrument family", "Which family of instruments is played.", k=2)
 STRINGS = ("violin", "cello", "guitar", "harp", "lute", "banjo")
 WINDS = ("flute", "trumpet", "oboe", "tuba", "clarinet", "horn")
-
-
-class Sorter:
-    """Answers with `groups` when asked for groups, else with what `sort` says of the labels as they stand."""
-
-    name = "sorter"
-    at_once = 4
-
-    def __init__(
-        self,
-        sort: Callable[[list[str], list[str]], Mapping[str, str]],
-        groups: Callable[[list[str]], list[str]] = lambda _: [],
-    ) -> None:
-        self.sort, self.groups = sort, groups
-        self.read: list[list[str]] = []
-
-    async def ask(
-        self,
-        messages: Sequence[Message],
-        reply: type[ReplyT],
-        *,
-        max_tokens: int = 512,
-        gate: Gate | None = None,
-    ) -> Reply[ReplyT]:
-        text = str(messages[-1].text)
-        labels = re.findall(r"Labels: (.+)", text)[0].split(", ")
-        said: Any
-        if "groups" in reply.model_fields:
-            said = {"groups": self.groups(labels)}
-        else:
-            self.read.append(labels)
-            said = self.sort(labels, re.findall(r"Groups: (.+)", text)[0].split(", "))
-        try:
-            return Reply(reply.model_validate(said), Usage())
-        except ValueError as error:
-            raise BadReply(str(error)) from error
 
 
 @pytest.fixture
@@ -73,8 +31,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 async def ask(
     workspace: Workspace, sort: Callable[[list[str], list[str]], Mapping[str, str]], labels: Sequence[str]
-) -> tuple[Sorting, Sorter]:
-    model = Sorter(sort)
+) -> tuple[Sorting, LabelModel]:
+    model = LabelModel(sort=sort)
     return await sort_labels(labels, ["strings", "winds"], FAMILY, Asker(model, workspace.answers)), model
 
 
@@ -87,19 +45,19 @@ async def test_the_vote_of_several_orders_decides(workspace: Workspace) -> None:
     labels = [*STRINGS, *WINDS]
     found, model = await ask(workspace, lambda read, _: {**rightly(read), read[0]: "strings"}, labels)
     assert found.groups(dict.fromkeys(labels, 1)) == rightly(labels)
-    assert len(model.read) == len({*map(tuple, model.read)}) == VOTES
-    wrong = {read[0] for read in model.read if read[0] in WINDS}
+    assert len(model.sorted) == len({*map(tuple, model.sorted)}) == VOTES
+    wrong = {read[0] for read in model.sorted if read[0] in WINDS}
     assert {label for label, shares in found.votes.items() if max(shares.values()) < 1} == wrong != set()
     again = await sort_labels(labels[::-1], ["strings", "winds"], FAMILY, Asker(model, workspace.answers))
     assert again == found
-    assert len(model.read) == VOTES
+    assert len(model.sorted) == VOTES
 
 
 async def test_many_labels_are_sorted_in_parts_and_none_is_left_out(workspace: Workspace) -> None:
     labels = [f"violin {n}" for n in range(SORTED_AT_ONCE + 5)]
     found, model = await ask(workspace, lambda read, _: rightly(read), labels)
     assert found.groups(dict.fromkeys(labels, 1)) == dict.fromkeys(labels, "strings")
-    assert sorted(map(len, model.read)) == sorted([SORTED_AT_ONCE, 5] * VOTES)
+    assert sorted(map(len, model.sorted)) == sorted([SORTED_AT_ONCE, 5] * VOTES)
 
 
 async def test_no_other_group_and_no_gap_is_taken(workspace: Workspace) -> None:
@@ -150,7 +108,7 @@ async def test_with_k_the_list_that_fits_all_labels_is_taken_though_fewer_orders
             for label in read
         }
 
-    model = Sorter(sort, lambda _: next(lists))
+    model = LabelModel(sort=sort, groups=lambda _: next(lists))
     counts = [NameCount(name, 10) for name in (*STRINGS, *WINDS)]
     clusters = await build_hierarchy(
         FAMILY, counts, Asker(model, workspace.answers), Embedder.load(default_cache())

@@ -8,7 +8,6 @@ unequal but more or less alike.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 
 from models.vectors import TextEmbedder
@@ -17,7 +16,7 @@ from store.answers import Vectors
 from store.errors import ModelError
 from store.records import Criterion
 from tools.ask import Asker, Question, Schema
-from tools.label import tidy
+from tools.label import orders, tidy
 from tools.meaning import same_meaning
 from tools.tree_calls import ORDERS
 from tools.vague_name import vagueness
@@ -53,7 +52,7 @@ async def broad_names(
             BroadReply,
             max_tokens=200,
         )
-        for order in _orders(labels)
+        for order in orders(labels, ORDERS)
     ]
     answers = await text.ask_many("hierarchy", questions, on_answer=on_answer)
     said = [
@@ -66,11 +65,6 @@ async def broad_names(
     for names in ranked:
         distinct.setdefault(frozenset(map(str.casefold, names)), names)
     return list(distinct.values())
-
-
-def _orders(labels: Sequence[str]) -> list[list[str]]:
-    ordered = sorted(labels)
-    return [ordered, *(random.Random(n).sample(ordered, len(ordered)) for n in range(1, ORDERS))]
 
 
 def _telling(said: Sequence[str], criterion: Criterion) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+
 from store.records import Criterion
 
 NON_ANSWERS = frozenset(
@@ -20,6 +23,12 @@ NON_ANSWERS = frozenset(
 _WORDS_MAX = 6
 _MARKS = " \t\n.,;:!\"'"
 _ARTICLES = ("a ", "an ", "the ")
+
+
+def orders(labels: Sequence[str], count: int) -> list[list[str]]:
+    """`count` orders of the labels, the alphabetical one first; they do not hang on the order given."""
+    ordered = sorted(labels)
+    return [ordered, *(random.Random(n).sample(ordered, len(ordered)) for n in range(1, count))]
 
 
 def tidy(label: str) -> str:

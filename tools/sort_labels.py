@@ -11,7 +11,6 @@ the labels: the groups are of like size and the votes not divided (Krause, Peron
 from __future__ import annotations
 
 import math
-import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -24,6 +23,7 @@ from store.errors import ModelError
 from store.records import Criterion
 from tools.ask import Asker, Question, Schema
 from tools.closed_choice import one_of
+from tools.label import orders
 from tools.tree_calls import SORTED_AT_ONCE, VOTES
 
 _TOKENS_A_LABEL = 24
@@ -76,9 +76,7 @@ async def sort_labels(
     on_answer: Callable[[], None] = lambda: None,
 ) -> Sorting:
     """Sort different `labels` into `groups`. No other group can be answered, and each label is."""
-    ordered = sorted(labels)
-    rounds = [ordered, *(random.Random(n).sample(ordered, len(ordered)) for n in range(1, VOTES))]
-    asked = [part for order in rounds for part in batches(order, SORTED_AT_ONCE)]
+    asked = [part for order in orders(labels, VOTES) for part in batches(order, SORTED_AT_ONCE)]
     questions = [
         Question(
             render("sort_labels", criterion=criterion, groups=groups, labels=part),
@@ -87,10 +85,9 @@ async def sort_labels(
         )
         for part in asked
     ]
+    answers = await text.ask_many("hierarchy", questions, on_answer=on_answer)
     votes: dict[str, Counter[str]] = {}
-    for part, answer in zip(
-        asked, await text.ask_many("hierarchy", questions, on_answer=on_answer), strict=True
-    ):
+    for part, answer in zip(asked, answers, strict=True):
         if isinstance(answer, ModelError):
             continue
         said = cast("Any", answer.value)
