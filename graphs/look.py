@@ -13,11 +13,11 @@ from graphs.context import Context
 from graphs.progress import Stage, stage
 from graphs.state import OrganiseState
 from store.batches import batches
+from store.distinct import Met
 from store.errors import InputError, MissingStep, ModelError
 from store.records import Caption
 from tools.caption import caption, caption_with_tags
 from tools.carry_over import settle_lost
-from tools.find_files import walk
 from tools.near_duplicates import group_near_duplicates
 from tools.read_image import load_rgb
 from tools.scan import scan
@@ -46,9 +46,10 @@ async def scan_files(state: OrganiseState, runtime: Runtime[Context]) -> dict[st
 def _scan(context: Context, roots: Sequence[Path], current: Stage) -> None:
     catalogue = context.workspace.catalogue
     for root in roots:
-        for files in scan([root], known=catalogue.known_files, on_progress=current.report):
+        met = Met()
+        for files in scan([root], known=catalogue.known_files, met=met, on_progress=current.report):
             catalogue.add_files(files, root=root)
-        catalogue.forget_files(root, seen=(file.path for file in walk([root])))
+        catalogue.forget_files(root, met)
     found = f"{catalogue.membership()} {context.options.share_twins}"
     journal = context.workspace.journal
     if journal.setting(_TWINS) != found:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from store.batches import batches
 from store.database import Database, Row
+from store.distinct import Met
 from store.records import Caption, Image, ScannedFile, Tag
 from store.stand_in import STAND_IN, drop_what_others_told, drop_what_was_read
 
@@ -58,12 +58,10 @@ class Catalogue:
 
     # files and images ------------------------------------------------------------------------------------
 
-    def known_files(self, paths: Sequence[Path]) -> dict[Path, tuple[int, int]]:
+    def known_files(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
         """(byte size, mtime in ns) of those `paths` that an earlier scan has read."""
         query = "SELECT path, byte_size, mtime_ns FROM file WHERE path IN ({keys})"
-        return {
-            Path(p): (size, mtime) for p, size, mtime in self._db.where_in(query, [str(p) for p in paths])
-        }
+        return {path: (size, mtime_ns) for path, size, mtime_ns in self._db.where_in(query, paths)}
 
     def add_files(self, files: Sequence[ScannedFile], *, root: Path) -> None:
         """Store what a scan found; a path seen before is replaced."""
@@ -82,15 +80,12 @@ class Catalogue:
                 ],
             )
 
-    def forget_files(self, root: Path, *, seen: Iterable[Path]) -> None:
-        """Drop the files of `root` that a scan did not see any more."""
-        self._db.write("DROP TABLE IF EXISTS temp.seen")
-        self._db.write("CREATE TEMP TABLE seen (path TEXT PRIMARY KEY) WITHOUT ROWID")
-        for part in batches(seen, PAGE):
-            self._db.write_many("INSERT OR IGNORE INTO seen VALUES (?)", [(str(path),) for path in part])
-        lost = "DELETE FROM file WHERE root = ? AND path NOT IN (SELECT path FROM seen)"
-        self._db.write(lost, (str(root),))
-        self._db.write("DROP TABLE seen")
+    def forget_files(self, root: Path, met: Met) -> None:
+        """Drop the files of `root` whose paths a scan has not met any more."""
+        query = "SELECT rowid, path FROM file WHERE root = ? AND rowid > ? ORDER BY rowid LIMIT ?"
+        for rows in self._db.pages(query, (str(root),), size=PAGE):
+            lost = met.lacks([path for _, path in rows])
+            self._db.write_many("DELETE FROM file WHERE path = ?", [(path,) for path in lost])
 
     def roots(self) -> list[Path]:
         """The folders, files and lists that scans were given."""

@@ -24,7 +24,7 @@ from chromadb.errors import ChromaError, InternalError, NotFoundError
 from store import memory_check
 from store.answers import Vectors
 from store.batches import batches
-from store.distinct import hashes
+from store.distinct import Met
 from store.errors import WorkspaceError
 from store.memory_index import EmbeddedIndex, Index, ServedIndex
 from store.memory_rows import (
@@ -307,12 +307,12 @@ class CaptionMemory:
 
     def _lost(self, collection: chromadb.Collection, kind: Kind) -> list[str]:
         """The ids that the catalogue lacks; of those that it has, no more than 8 bytes each are held."""
-        wanted = [hashes([row.id for row in page]) for page in pages(self._workspace.database, kind)]
-        known = np.concatenate([np.zeros(0, dtype=np.int64), *wanted])
+        known = Met()
+        for page in pages(self._workspace.database, kind):
+            known.add(row.id for row in page)
         lost: list[str] = []
         for offset in range(0, collection.count(), PAGE):
-            ids = collection.get(limit=PAGE, offset=offset, include=[])["ids"]
-            lost += [one for one, there in zip(ids, np.isin(hashes(ids), known), strict=True) if not there]
+            lost += known.lacks(collection.get(limit=PAGE, offset=offset, include=[])["ids"])
         return lost
 
     def _delete(self, collection: chromadb.Collection, ids: Sequence[str]) -> None:

@@ -2,23 +2,33 @@
 
 Makes that many pictures, re-encoded and scaled variants of the photographs in FOLDER (default: those that
 scikit-image ships), in a temporary folder, scans them twice, groups them, and prints rates and memory.
+
+With `--known`, that many small files instead, which a workspace knows already: what a run takes that finds
+none new, for the estimate, the scan, and to see which files went.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 from PIL import Image
 
+from store.batches import batches
+from store.distinct import Met
 from store.errors import InputError
-from tools.find_files import find_files
+from store.records import Image as ImageRecord
+from store.records import ScannedFile
+from store.workspace import Workspace
+from tools.count_new_images import count_new_images
+from tools.find_files import FoundFile, find_files, stamp, walk
 from tools.near_duplicates import group_near_duplicates
 from tools.read_image import load_rgb
 from tools.scan import scan
@@ -79,18 +89,53 @@ def _make(pictures: Sequence[Image.Image], number: int, folder: Path) -> float:
     return sum(path.stat().st_size for path in find_files([folder])) / 1e6
 
 
+def known_files(number: int) -> None:
+    """Print what each walk of a run takes over as many files that are known and as they were."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name) / "pictures"
+        for place in range(number):
+            path = root / f"{place // 1_000:04}" / f"picture {place:08}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"what it holds is not looked at")
+        with Workspace(Path(name) / "w.xcluster", create=True) as workspace:
+            catalogue = workspace.catalogue
+            for files in batches(walk([root]), 5_000):
+                catalogue.add_files([_read_as(file) for file in files], root=root)
+            met = Met()
+            steps: dict[str, Callable[[], object]] = {
+                "estimate": lambda: count_new_images([root], catalogue.known_files),
+                "scan": lambda: len(list(scan([root], known=catalogue.known_files, met=met))),
+                "files that went": lambda: catalogue.forget_files(root, met),
+            }
+            for what, step in steps.items():
+                started = time.perf_counter()
+                step()
+                seconds = time.perf_counter() - started
+                print(f"{what}: {seconds:.1f} s, {1e6 * seconds / number:.1f} us a file")
+
+
+def _read_as(file: FoundFile) -> ScannedFile:
+    size, mtime_ns = stamp(file.address) or (0, 0)
+    key = hashlib.sha256(file.address.encode()).hexdigest()
+    return ScannedFile(file.path, size, mtime_ns, ImageRecord(key, 8, 8, "JPEG", size, key[:16]))
+
+
 def main() -> None:
     """Run the benchmark and print what it measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("number", type=int)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--known", action="store_true")
     options = parser.parse_args()
+    if options.known:
+        known_files(options.number)
+        return
     pictures = _photographs(options.folder)
-    known: dict[Path, tuple[int, int]] = {}
+    known: dict[str, tuple[int, int]] = {}
     phashes: dict[str, str] = {}
 
-    def look_up(paths: Sequence[Path]) -> Mapping[Path, tuple[int, int]]:
+    def look_up(paths: Sequence[str]) -> Mapping[str, tuple[int, int]]:
         return {path: known[path] for path in paths if path in known}
 
     with tempfile.TemporaryDirectory() as name, _PeakMemory() as memory:
@@ -103,7 +148,7 @@ def main() -> None:
             for chunk in scan([Path(name)], known=look_up, workers=options.workers):
                 for file in chunk:
                     read += 1
-                    known[file.path] = (file.byte_size, file.mtime_ns)
+                    known[str(file.path)] = (file.byte_size, file.mtime_ns)
                     if file.image is not None:
                         phashes[file.image.id] = file.image.phash
             seconds = time.perf_counter() - started

@@ -11,6 +11,7 @@ import pytest
 
 from store import schema
 from store.browse import Placed, Within
+from store.distinct import Met
 from store.errors import InputError
 from store.records import (
     LEVELS,
@@ -104,7 +105,7 @@ def fill(workspace: Workspace) -> list[str]:
             for key, (subject, where) in zip(ids, PLACED, strict=True)
         ]
     )
-    workspace.catalogue.forget_files(ROOT, seen={ROOT / f"{key}.png" for key in ids})
+    workspace.catalogue.forget_files(ROOT, Met(str(ROOT / f"{key}.png") for key in ids))
     return ids
 
 
@@ -200,7 +201,7 @@ def test_an_image_stays_as_long_as_one_of_its_files_does(workspace: Workspace) -
     catalogue, image = workspace.catalogue, workspace.catalogue.images(["i00"])["i00"]
     catalogue.add_files([ScannedFile(ROOT / "copy.png", 9, 9, image)], root=ROOT)
     kept = {ROOT / f"i{n:02}.png" for n in range(1, 22)} | {ROOT / "copy.png"}
-    catalogue.forget_files(ROOT, seen=kept)
+    catalogue.forget_files(ROOT, Met(map(str, kept)))
     assert "i00" in catalogue.image_ids()
     other = Image("other", 1, 1, "PNG", 9, "")
     catalogue.add_files([ScannedFile(ROOT / "copy.png", 8, 8, other)], root=ROOT)

@@ -13,6 +13,7 @@ from store.answers import Vectors
 from store.backlog import Backlog
 from store.catalogue import LIVE
 from store.database import Database
+from store.distinct import Met
 from store.memory import CaptionMemory
 from store.memory_rows import KINDS, PAGE, Due, Kind, Remembered, pages, wanted
 from store.records import Assignment, Caption, Cluster, Criterion, Description, Image, Name, ScannedFile
@@ -61,7 +62,7 @@ class Hand:
             ScannedFile(root / f, 1, 1, Image(f"file{f}", 4, 4, "PNG", 1, "")) for f in sorted(self._files)
         ]
         self._workspace.catalogue.add_files(files, root=root)
-        self._workspace.catalogue.forget_files(root, seen=[f.path for f in files])
+        self._workspace.catalogue.forget_files(root, Met(str(f.path) for f in files))
 
     def import_captions(self) -> None:
         rows = {f"row{self._chance.randrange(12)}": self._text() for _ in range(3)}

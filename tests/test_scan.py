@@ -21,12 +21,12 @@ from PIL import Image
 
 from store.errors import InputError
 from store.records import Progress, ScannedFile
-from tools.find_files import find_files
+from tools.find_files import count_files, find_files, suffix, walk
 from tools.read_image import load_rgb, to_jpeg_data_uri
 from tools.scan import CHUNK_FILES, scan
 
 
-def _nothing_known(paths: Sequence[Path]) -> Mapping[Path, tuple[int, int]]:
+def _nothing_known(paths: Sequence[str]) -> Mapping[str, tuple[int, int]]:
     return {}
 
 
@@ -153,7 +153,7 @@ def test_files_that_are_no_images_are_counted_and_not_listed(tmp_path: Path) -> 
 
 def test_unchanged_files_are_not_opened_again(tmp_path: Path) -> None:
     kept, changed = _save(tmp_path / "kept.png"), _save(tmp_path / "touched.png")
-    before = {file.path: (file.byte_size, file.mtime_ns) for file in _scan(tmp_path)}
+    before = {str(file.path): (file.byte_size, file.mtime_ns) for file in _scan(tmp_path)}
     for path in (kept, changed):
         status = path.stat()
         path.write_bytes(b"x" * status.st_size)
@@ -168,6 +168,28 @@ def test_unchanged_files_are_not_opened_again(tmp_path: Path) -> None:
     )
     assert files[0].image is None
     assert seen[-1].extra["unchanged"] == 1
+
+
+def test_files_are_counted_as_they_are_walked(tmp_path: Path) -> None:
+    for path in ("a.png", "b/c.jpg", "b/d/e.txt", ".hidden/f.png", "b/.g.png", "photos.jpg/h.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "list.txt").write_text("a.png\nb\n")
+    taken = [file for file in walk([tmp_path]) if not file.problem]
+    assert count_files([tmp_path]) == len(taken) + 1, "the link to a folder is counted"
+    assert count_files([tmp_path / "list.txt"]) == len(list(walk([tmp_path / "list.txt"])))
+    with pytest.raises(InputError, match="does not exist"):
+        count_files([tmp_path / "nowhere"])
+
+
+def test_the_suffix_of_a_path(tmp_path: Path) -> None:
+    assert [suffix(n) for n in ("a.JPG", "/x.png/readme", "/x/a.b.tif", "a.")] == [
+        ".jpg",
+        "readme",
+        ".tif",
+        ".",
+    ]
 
 
 def test_a_moved_file_is_the_same_image(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import tools.search
 from models.embedder import Embedder
 from models.weights import default_cache
 from store.browse import Within
+from store.distinct import Met
 from store.errors import InputError
 from store.memory import CaptionMemory
 from store.records import Assignment, Caption, Cluster, Criterion, Description, Image, ScannedFile
@@ -128,7 +129,7 @@ def test_an_image_that_left_the_collection_is_not_found(tmp_path: Path) -> None:
         workspace.catalogue.add_files(files, root=ROOT)
         workspace.catalogue.add_captions([Caption(k, f"a boat {k}", "m") for k in ("a.png", "b.png")])
         with CaptionMemory.open(workspace, embed_words, "words") as memory:
-            workspace.catalogue.forget_files(ROOT, seen={ROOT / "b.png"})
+            workspace.catalogue.forget_files(ROOT, Met([str(ROOT / "b.png")]))
             assert [f.image_id for f in search(workspace, memory, "boat")] == ["b.png"]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from store.answers import StoredAnswer, answer_key
+from store.distinct import Met
 from store.errors import InputError, WorkspaceError
 from store.records import (
     Assignment,
@@ -245,10 +246,10 @@ def test_what_a_scan_found_is_given_back(workspace: Workspace) -> None:
     catalogue.add_files(files, root=ROOT)
     assert catalogue.image_ids() == ["id-b.jpg", "id-a ü'.jpg"]
     assert catalogue.images(["id-b.jpg", "nobody"]) == {"id-b.jpg": files[0].image}
-    assert catalogue.known_files([f.path for f in files] + [ROOT / "new.jpg"]) == {
-        files[0].path: (9, 1),
-        files[1].path: (9, 1),
-        bad.path: (3, 7),
+    assert catalogue.known_files([str(f.path) for f in files] + [str(ROOT / "new.jpg")]) == {
+        str(files[0].path): (9, 1),
+        str(files[1].path): (9, 1),
+        str(bad.path): (3, 7),
     }
     assert catalogue.skipped() == [(bad.path, "not an image")]
     assert (catalogue.image_count(), catalogue.file_count()) == (2, 2)
@@ -260,8 +261,8 @@ def test_a_moved_file_is_the_same_image_and_a_lost_one_leaves_the_collection(wor
     catalogue.add_files([scanned("moved.jpg", image_id="i0")], root=ROOT)
     assert catalogue.paths(["i0"]) == {"i0": ROOT / "0.jpg"}
     kept = {ROOT / "moved.jpg", ROOT / "1.jpg"}
-    catalogue.forget_files(ROOT, seen=kept)
-    catalogue.forget_files(Path("/elsewhere"), seen=())
+    catalogue.forget_files(ROOT, Met(map(str, kept)))
+    catalogue.forget_files(Path("/elsewhere"), Met())
     assert catalogue.image_ids() == ids[:2]
     assert catalogue.paths(ids) == {"i0": ROOT / "moved.jpg", "i1": ROOT / "1.jpg"}
     assert list(catalogue.all_paths()) == [("i1", ROOT / "1.jpg"), ("i0", ROOT / "moved.jpg")]
@@ -275,7 +276,7 @@ def test_a_changed_file_holds_its_new_image_only(workspace: Workspace) -> None:
     catalogue.add_files([scanned("a.jpg", image_id="old")], root=ROOT)
     catalogue.add_files([scanned("a.jpg", image_id="new", mtime_ns=2)], root=ROOT)
     assert catalogue.image_ids() == ["new"]
-    assert catalogue.known_files([ROOT / "a.jpg"]) == {ROOT / "a.jpg": (9, 2)}
+    assert catalogue.known_files([str(ROOT / "a.jpg")]) == {str(ROOT / "a.jpg"): (9, 2)}
 
 
 def test_near_identical_images_follow_their_leader(workspace: Workspace) -> None:
@@ -294,9 +295,9 @@ def test_near_identical_images_follow_their_leader(workspace: Workspace) -> None
 def test_more_keys_than_a_statement_takes_can_be_asked_for(workspace: Workspace) -> None:
     add_captioned(workspace, 300)
     order = [(n * 7919) % 41_000 for n in range(41_000)]
-    paths = [ROOT / f"{n}.jpg" for n in order]
+    paths = [str(ROOT / f"{n}.jpg") for n in order]
     keys = [f"i{n}" for n in order]
-    assert workspace.catalogue.known_files(paths).keys() == {ROOT / f"{n}.jpg" for n in range(300)}
+    assert workspace.catalogue.known_files(paths).keys() == {str(ROOT / f"{n}.jpg") for n in range(300)}
     assert len(workspace.catalogue.images(keys)) == len(workspace.catalogue.captions(keys)) == 300
     assert workspace.catalogue.images([]) == {}
 
@@ -386,7 +387,7 @@ def test_distinct_names_are_counted_over_the_collection(workspace: Workspace) ->
     grouping.add_names([Name(f"i{n}", "c", text, model="m") for n, text in enumerate(texts)])
     grouping.add_descriptions([Description("i0", "c", "by the sea", model="m")])
     assert grouping.name_counts("c") == [("alley", 2), ("beach", 2), ("Beach", 1)]
-    workspace.catalogue.forget_files(ROOT, seen={ROOT / "0.jpg"})
+    workspace.catalogue.forget_files(ROOT, Met([str(ROOT / "0.jpg")]))
     assert grouping.name_counts("c") == [("beach", 1)]
 
 

@@ -16,7 +16,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import NamedTuple
 
 from store.errors import InputError
@@ -36,12 +36,18 @@ silence."""
 class FoundFile(NamedTuple):
     """One path of the walk."""
 
-    path: Path
-    """Absolute. Where the name is not valid UTF-8, a printable stand-in and a `problem`."""
+    address: str
+    """The absolute path, as text: a million `Path`s cost more than the walk. Where the name is not valid
+    UTF-8, a printable stand-in and a `problem`."""
     problem: str = ""
     """Why the path is not to be opened, in words a person understands; empty when it is to be opened."""
     named: bool = False
     """The person named this very file, as an argument or in a list."""
+
+    @property
+    def path(self) -> Path:
+        """The absolute path."""
+        return Path(self.address)
 
 
 def find_files(roots: Sequence[Path]) -> Iterator[Path]:
@@ -74,15 +80,45 @@ def walk(roots: Sequence[Path]) -> Iterator[FoundFile]:
         return
     seen: set[str] = set()
     for file in found:
-        if str(file.path) not in seen:
-            seen.add(str(file.path))
+        if file.address not in seen:
+            seen.add(file.address)
             yield file
 
 
-def stamp(path: Path) -> tuple[int, int] | None:
+def count_files(roots: Sequence[Path]) -> int:
+    """About how many files `walk` lists, in a fifth of its time: in folders, links are counted as files.
+
+    Raises InputError as `walk` does.
+    """
+    lists = [root for root in roots if not root.is_dir()]
+    folders = [str(root) for root in roots if root.is_dir()]
+    count = sum(1 for _ in walk(lists))
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        count += 1
+        except OSError:  # the walk tells of it
+            continue
+    return count
+
+
+def suffix(name: str) -> str:
+    """What follows the last dot of a file's name or path, in lower case and with the dot."""
+    # pathlib and os.path take several times as long, once a file at each run.
+    return name[max(name.rfind("."), name.rfind(os.sep) + 1) :].lower()
+
+
+def stamp(path: Path | str) -> tuple[int, int] | None:
     """Give byte size and modification time in ns, by which a changed file is known; None if out of reach."""
     try:
-        status = path.stat()
+        # A Path would cost more than the look at the disk.
+        status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None
     return status.st_size, status.st_mtime_ns
@@ -95,26 +131,27 @@ def _walk_root(root: Path, folders: list[Path]) -> Iterator[FoundFile]:
         for text in _read_list(root):
             yield from _walk_listed(text, root, folders)
     else:
-        yield FoundFile(root, named=True)
+        yield FoundFile(str(root), named=True)
 
 
 def _walk_listed(text: str, listing: Path, folders: list[Path]) -> Iterator[FoundFile]:
     if "://" in text or "\0" in text:
-        yield FoundFile(listing.parent / text.replace("\0", "?"), "a list holds paths of files; this is none")
+        address = str(listing.parent / text.replace("\0", "?"))
+        yield FoundFile(address, "a list holds paths of files; this is none")
         return
     path = listing.parent / text
     try:
         path = path.resolve()
         missing = not path.exists()
     except (OSError, RuntimeError) as error:
-        yield FoundFile(path, f"cannot be reached: {error}")
+        yield FoundFile(str(path), f"cannot be reached: {error}")
         return
     if missing:
-        yield FoundFile(path, f"named in {listing.name}, but there is no such file")
+        yield FoundFile(str(path), f"named in {listing.name}, but there is no such file")
     elif path.is_dir():
         yield from _walk_folder(path, [*folders, path])
     else:
-        yield FoundFile(path, named=True)
+        yield FoundFile(str(path), named=True)
 
 
 def _walk_folder(top: Path, folders: list[Path]) -> Iterator[FoundFile]:
@@ -122,7 +159,7 @@ def _walk_folder(top: Path, folders: list[Path]) -> Iterator[FoundFile]:
     try:
         stack.append(_entries(str(top)))
     except OSError as error:
-        yield FoundFile(top, f"the folder cannot be opened: {error.strerror}")
+        yield FoundFile(str(top), f"the folder cannot be opened: {error.strerror}")
     while stack:
         entry = next(stack[-1], None)
         if entry is None:
@@ -146,27 +183,26 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
 
 
 def _look_at(entry: os.DirEntry[str], folders: list[Path]) -> Iterator[FoundFile]:
-    image_name = _named_as_image(entry.name)
     path = _printable(entry)
     if entry.name.startswith("."):
         # `._name.jpg` is what macOS leaves beside a picture on foreign disks: no picture, in thousands.
-        if image_name and not entry.name.startswith("._"):
+        if _named_as_image(entry.name) and not entry.name.startswith("._"):
             yield FoundFile(path, "a hidden file (its name begins with a dot); name it to have it taken")
-    elif str(path) != entry.path:
-        if image_name:
+    elif path != entry.path:
+        if _named_as_image(entry.name):
             yield FoundFile(path, "its name is not valid UTF-8; rename the file")
     elif entry.is_symlink():
         problem, about_folder = _link_problem(path, folders)
-        if not problem or image_name or about_folder:
+        if not problem or about_folder or _named_as_image(entry.name):
             yield FoundFile(path, problem)
     else:
         yield FoundFile(path)
 
 
-def _link_problem(link: Path, folders: list[Path]) -> tuple[str, bool]:
+def _link_problem(link: str, folders: list[Path]) -> tuple[str, bool]:
     """Say why a link is not followed, and whether it leads to a folder."""
     try:
-        target = link.resolve(strict=True)
+        target = Path(link).resolve(strict=True)
     except (OSError, RuntimeError):
         return "a link that leads nowhere", False
     if target.is_dir():
@@ -177,11 +213,11 @@ def _link_problem(link: Path, folders: list[Path]) -> tuple[str, bool]:
 
 
 def _named_as_image(name: str) -> bool:
-    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES
+    return suffix(name) in IMAGE_SUFFIXES
 
 
-def _printable(entry: os.DirEntry[str]) -> Path:
-    return Path(entry.path.encode("utf-8", "replace").decode("utf-8"))
+def _printable(entry: os.DirEntry[str]) -> str:
+    return entry.path.encode("utf-8", "replace").decode("utf-8")
 
 
 def _read_list(listing: Path) -> Iterator[str]:

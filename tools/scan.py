@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 
+from store.batches import batches
+from store.distinct import Met
 from store.records import Progress, ScannedFile
 from tools.decode import MAX_BYTES, MAX_PIXELS, Limits
-from tools.find_files import FoundFile, stamp, walk
+from tools.find_files import FoundFile, count_files, stamp, walk
 from tools.reader_process import ReaderPool
 
 CHUNK_FILES = 256
@@ -19,7 +20,7 @@ nothing."""
 
 _PROGRESS_EVERY_S = 0.2
 
-Known = Callable[[Sequence[Path]], Mapping[Path, tuple[int, int]]]
+Known = Callable[[Sequence[str]], Mapping[str, tuple[int, int]]]
 """For paths, the (byte size, modification time in ns) of those that were scanned before."""
 
 
@@ -30,6 +31,7 @@ def scan(
     workers: int | None = None,
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
+    met: Met | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Generator[list[ScannedFile], None, None]:
     """Read every new or changed file under `roots`, in chunks of at most 256.
@@ -40,18 +42,27 @@ def scan(
     `extra` how many were `read`, `skipped`, `unchanged` and `not_an_image`.
 
     `workers`: processes that read; one a core if None. `max_pixels`, `max_bytes`: what is refused without
-    decoding.
+    decoding. `met` is told the address of every file, for `store.catalogue.Catalogue.forget_files`.
 
     Raises InputError when a root does not exist or a list cannot be read.
     """
-    counter = _Counter(sum(1 for _ in walk(roots)), on_progress)
-    files = walk(roots)
+    counter = _Counter(count_files(roots), on_progress)
     with ReaderPool(workers or os.cpu_count() or 1, Limits(max_pixels, max_bytes)) as pool:
-        while chunk := list(islice(files, CHUNK_FILES)):
-            scanned = list(_scan_chunk(chunk, known, pool, counter))
+        for chunk in batches(walk(roots), CHUNK_FILES):
+            if met is not None:
+                met.add(file.address for file in chunk)
+            new = changed(chunk, known)
+            counter.count("unchanged", files=len(chunk) - len(new))
+            scanned = list(_read(new, pool, counter))
             if scanned:
                 yield scanned
-    counter.report()
+    counter.end()
+
+
+def changed(chunk: Sequence[FoundFile], known: Known) -> list[FoundFile]:
+    """Those files that are not as an earlier scan has read them, and those that are not to be opened."""
+    before = known([file.address for file in chunk])
+    return [file for file in chunk if file.problem or before.get(file.address, ()) != stamp(file.address)]
 
 
 class _Counter:
@@ -61,39 +72,39 @@ class _Counter:
         self._on_progress = on_progress
         self._reported_at = 0.0
 
-    def count(self, what: str, path: Path) -> None:
-        self._counts[what] += 1
+    def count(self, what: str, note: str = "", files: int = 1) -> None:
+        self._counts[what] += files
         if time.monotonic() - self._reported_at >= _PROGRESS_EVERY_S:
-            self.report(path.name)
+            self.report(note)
 
     def report(self, note: str = "") -> None:
         self._reported_at = time.monotonic()
         if self._on_progress is not None:
-            done = int(sum(self._counts.values()))
-            # Files may come and go between the count and the walk; the total follows.
-            self._on_progress(Progress("scan", done, max(done, self._total), note, dict(self._counts)))
+            # The count is not exact, and files come and go; the total follows.
+            total = max(self._done, self._total)
+            self._on_progress(Progress("scan", self._done, total, note, dict(self._counts)))
+
+    def end(self) -> None:
+        """Report that there are no more."""
+        self._total = self._done
+        self.report()
+
+    @property
+    def _done(self) -> int:
+        return int(sum(self._counts.values()))
 
 
-def _scan_chunk(
-    chunk: list[FoundFile], known: Known, pool: ReaderPool, counter: _Counter
-) -> Iterator[ScannedFile]:
-    before = known([file.path for file in chunk])
-    unchanged = {
-        file.path for file in chunk if not file.problem and before.get(file.path) == stamp(file.path)
-    }
-    answers = pool.read([file for file in chunk if not file.problem and file.path not in unchanged])
-    for file in chunk:
-        if file.path in unchanged:
-            counter.count("unchanged", file.path)
-            continue
+def _read(files: Sequence[FoundFile], pool: ReaderPool, counter: _Counter) -> Iterator[ScannedFile]:
+    answers = pool.read([file for file in files if not file.problem])
+    for file in files:
         scanned = _refused(file) if file.problem else next(answers)
         if scanned is None:
-            counter.count("not_an_image", file.path)
+            counter.count("not_an_image", file.path.name)
             continue
-        counter.count("read" if scanned.image else "skipped", file.path)
+        counter.count("read" if scanned.image else "skipped", scanned.path.name)
         yield scanned
 
 
 def _refused(file: FoundFile) -> ScannedFile:
-    size, mtime_ns = stamp(file.path) or (0, 0)
+    size, mtime_ns = stamp(file.address) or (0, 0)
     return ScannedFile(file.path, size, mtime_ns, None, file.problem)

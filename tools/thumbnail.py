@@ -26,9 +26,9 @@ def thumbnails(workspace: Workspace, image_ids: Sequence[str]) -> dict[str, Path
     wanted = list(workspace.catalogue.images(image_ids))
     found = {i: folder / f"{i}.jpg" for i in wanted if (folder / f"{i}.jpg").is_file()}
     paths = workspace.catalogue.paths([i for i in wanted if i not in found])
-    known = workspace.catalogue.known_files(list(paths.values()))
+    known = workspace.catalogue.known_files([str(path) for path in paths.values()])
     for image_id, path in paths.items():
-        made = thumbnail(path, folder, image_id) if stamp(path) == known[path] else None
+        made = thumbnail(path, folder, image_id) if stamp(path) == known[str(path)] else None
         if made is not None:
             found[image_id] = made
     return {i: found[i] for i in image_ids if i in found}

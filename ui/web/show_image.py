@@ -42,7 +42,7 @@ def full_picture(workspace: Workspace, image_id: str) -> bytes:
     path = workspace.catalogue.paths([image_id]).get(image_id)
     if path is None:
         raise InputError("This image has no file: only its caption is known.")
-    if stamp(path) not in (None, workspace.catalogue.known_files([path])[path]):
+    if stamp(path) not in (None, workspace.catalogue.known_files([str(path)])[str(path)]):
         raise InputError(f"'{path.name}' was changed since it was scanned; it may be another picture now.")
     return _jpeg(path, image_id)
 
