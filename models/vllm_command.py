@@ -90,29 +90,47 @@ def vllm_command(
     start = ["vllm", "serve", server.model]
     if python:
         start = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", server.model]
+    options = engine_options(
+        server.context, images=server.serves != "text", tensor_parallel=server.tensor_parallel
+    )
+    if server.data_parallel > 1:
+        options["data_parallel_size"] = server.data_parallel
     flags = [
         *("--served-model-name", server.model, "--host", host, "--port", str(port)),
-        *("--max-model-len", str(server.context)),
-        # Instructions come before the picture and the text, so all of them are read once.
-        "--enable-prefix-caching",
-        # With a schema and no such rule, a model may write white space until the limit.
-        *("--structured-outputs-config", _json(backend="xgrammar", disable_any_whitespace=True)),
-        # Else the model's own file sets a repetition penalty, which spoils closed choices.
-        *("--generation-config", "vllm"),
+        *(part for name, value in options.items() for part in _flag(name, value)),
         "--disable-uvicorn-access-log",
     ]
-    if server.serves != "text":
-        image = {"count": 1, "width": IMAGE_SIDE, "height": IMAGE_SIDE}
-        flags += ["--limit-mm-per-prompt", _json(image=image, video=0)]
     if server.serves != "vision":
         flags += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
-    if server.tensor_parallel > 1:
-        # The vision part is small: whole on each GPU it is faster than spread.
-        flags += ["--tensor-parallel-size", str(server.tensor_parallel), "--mm-encoder-tp-mode", "data"]
-    if server.data_parallel > 1:
-        flags += ["--data-parallel-size", str(server.data_parallel)]
     return [*start, *flags, *extra]
 
 
-def _json(**values: object) -> str:
-    return json.dumps(values)
+def engine_options(context: int, *, images: bool, tensor_parallel: int = 1) -> dict[str, object]:
+    """What xcluster wants of a vLLM engine, however it is started, by the names of vLLM's `EngineArgs`.
+
+    `context`: tokens, prompt and reply together. `images`: it is asked about pictures, one at a time.
+    `tensor_parallel`: GPUs over which it is spread.
+    """
+    options: dict[str, object] = {
+        "max_model_len": context,
+        # Instructions come before the picture and the text, so all of them are read once.
+        "enable_prefix_caching": True,
+        # With a schema and no such rule, a model may write white space until the limit.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        # Else the model's own file sets a repetition penalty, which spoils closed choices.
+        "generation_config": "vllm",
+    }
+    if images:
+        image = {"count": 1, "width": IMAGE_SIDE, "height": IMAGE_SIDE}
+        options["limit_mm_per_prompt"] = {"image": image, "video": 0}
+    if tensor_parallel > 1:
+        # The vision part is small: whole on each GPU it is faster than spread.
+        options |= {"tensor_parallel_size": tensor_parallel, "mm_encoder_tp_mode": "data"}
+    return options
+
+
+def _flag(name: str, value: object) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    if value is True:
+        return [flag]
+    return [flag, json.dumps(value) if isinstance(value, dict) else str(value)]

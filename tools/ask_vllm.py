@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from models.chat import as_turn, parse_reply
 from models.explain import short
-from models.vllm_command import IMAGE_SIDE
+from models.vllm_command import engine_options
 from store.answers import Call
 from store.records import Usage
 from tools.answer_parts import as_table, row_of
@@ -67,22 +67,12 @@ def ask_vllm(pictures: Any, question: ImageQuestion, engines: Engines) -> Any:
 
 
 def engine_config(engines: Engines) -> Any:
-    """The processor's configuration: what `xcluster serve` gives a server, as far as it holds here."""
+    """The processor's configuration, with the engine options that `xcluster serve` gives a server."""
     from ray.data.llm import PrepareMultimodalStageConfig, vLLMEngineProcessorConfig
 
-    image = {"count": 1, "width": IMAGE_SIDE, "height": IMAGE_SIDE}
-    options: dict[str, Any] = {
-        "max_model_len": engines.context,
-        "enable_prefix_caching": True,
-        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
-        "generation_config": "vllm",
-        "limit_mm_per_prompt": {"image": image, "video": 0},
-    }
-    if engines.tensor_parallel > 1:
-        options |= {"tensor_parallel_size": engines.tensor_parallel, "mm_encoder_tp_mode": "data"}
     return vLLMEngineProcessorConfig(
         model_source=engines.model,
-        engine_kwargs=options,
+        engine_kwargs=engine_options(engines.context, images=True, tensor_parallel=engines.tensor_parallel),
         concurrency=engines.replicas,
         batch_size=_BATCH,
         max_concurrent_batches=_SIDE_BY_SIDE,
