@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from models.vectors import TextEmbedder
 from prompts import render
 from store.errors import MissingStep, ModelError
@@ -19,6 +21,12 @@ _OFFERED = 12
 """How many leaves the model chooses from."""
 
 
+class _Near(NamedTuple):
+    leaf: Cluster
+    nearness: float
+    """Cosine of the names, -1 to 1."""
+
+
 class Choice(NamedTuple):
     """The group a model chose, and its probability of that where the server told."""
 
@@ -26,17 +34,29 @@ class Choice(NamedTuple):
     confidence: float | None
 
 
-async def choose_group(
-    text: str, groups: Sequence[str], criterion: Criterion, model: Asker, *, stage: str
-) -> Choice | None:
-    """Let the model choose among `groups`, or NONE; it can write nothing else. None on a bad reply."""
-    options = [*dict.fromkeys(groups), NONE]
-    reply = choice_reply("group", options)
-    turns = render("assign", text=text, groups=options, criterion=criterion)
-    (answer,) = await model.ask_many(stage, [Question(turns, reply, max_tokens=60)])
-    if isinstance(answer, ModelError):
-        return None
-    return Choice(chosen(answer.value), answer.confidence)
+async def choose_groups(
+    texts: Sequence[str],
+    groups: Sequence[Sequence[str]],
+    criterion: Criterion,
+    model: Asker,
+    *,
+    stage: str,
+    on_answer: Callable[[], None] = lambda: None,
+) -> list[Choice | None]:
+    """For each text let the model choose among its `groups`, or NONE; it can write nothing else.
+
+    Same order and length as `texts`; None on a bad reply.
+    """
+    questions = []
+    for text, offered in zip(texts, groups, strict=True):
+        options = [*dict.fromkeys(offered), NONE]
+        turns = render("assign", text=text, groups=options, criterion=criterion)
+        questions.append(Question(turns, choice_reply("group", options), max_tokens=60))
+    answers = await model.ask_many(stage, questions, on_answer=on_answer)
+    return [
+        None if isinstance(answer, ModelError) else Choice(chosen(answer.value), answer.confidence)
+        for answer in answers
+    ]
 
 
 async def assign(
@@ -59,18 +79,36 @@ async def assign(
         raise MissingStep(f"'{criterion.name}' has no clusters yet. Run `xcluster run` first.")
     place = {raw: leaf for leaf in leaves for raw in leaf.names}
     closeness = _closeness([n.text for n in names if n.text in place], place, embedder)
-    placed: list[Assignment] = []
-    for name in names:
+    near = _nearest(
+        list(dict.fromkeys(n.text for n in names if n.text and n.text not in place)), leaves, embedder
+    )
+    placed: dict[int, Assignment] = {}
+    asked: list[int] = []
+    for number, name in enumerate(names):
         if not name.text:
-            found = Assignment(name.image_id, criterion.id, "", 0.0, "name", name.unclear)
+            placed[number] = Assignment(name.image_id, criterion.id, "", 0.0, "name", name.unclear)
         elif name.text in place:
             sure = round(closeness[name.text] * name.score, 3)
-            found = Assignment(name.image_id, criterion.id, place[name.text].id, sure, "name")
+            placed[number] = Assignment(name.image_id, criterion.id, place[name.text].id, sure, "name")
+        elif near[name.text][0].nearness >= _NEAR:
+            leaf, nearness = near[name.text][0]
+            placed[number] = Assignment(name.image_id, criterion.id, leaf.id, round(nearness, 3), "nearest")
         else:
-            found = await _newcomer(name, descriptions, leaves, criterion, text, embedder)
-        placed.append(found)
+            asked.append(number)
+            continue
         on_answer()
-    return placed
+    newcomers = [names[number] for number in asked]
+    choices = await choose_groups(
+        [_told(name, descriptions) for name in newcomers],
+        [[leaf.name for leaf, _ in near[name.text]] for name in newcomers],
+        criterion,
+        text,
+        stage="assign",
+        on_answer=on_answer,
+    )
+    for number, choice in zip(asked, choices, strict=True):
+        placed[number] = _chosen(names[number], choice, near[names[number].text], criterion)
+    return [placed[number] for number in range(len(names))]
 
 
 def _closeness(
@@ -83,28 +121,31 @@ def _closeness(
     return {text: round(max(0.0, float(a @ b)), 3) for text, a, b in zip(distinct, own, leaf, strict=True)}
 
 
-async def _newcomer(
-    name: Name,
-    descriptions: Mapping[str, Description],
-    leaves: Sequence[Cluster],
-    criterion: Criterion,
-    text: Asker,
-    embedder: TextEmbedder,
-) -> Assignment:
-    vectors = embedder.embed([name.text, *(leaf.name for leaf in leaves)])
-    nearness = vectors[1:] @ vectors[0]
-    order = [int(i) for i in (-nearness).argsort()[:_OFFERED]]
-    best = leaves[order[0]]
-    if nearness[order[0]] >= _NEAR:
-        return Assignment(
-            name.image_id, criterion.id, best.id, round(float(nearness[order[0]]), 3), "nearest"
-        )
+def _nearest(
+    texts: Sequence[str], leaves: Sequence[Cluster], embedder: TextEmbedder
+) -> dict[str, list[_Near]]:
+    """Each text with the leaves whose names are nearest to it, as many as are offered, nearest first."""
+    if not texts:
+        return {}
+    alike = embedder.embed(texts) @ embedder.embed([leaf.name for leaf in leaves]).T
+    # What differs by less hangs on what else was embedded beside it.
+    order = np.argsort(-alike.round(5), axis=1, kind="stable")[:, :_OFFERED]
+    return {
+        text: [_Near(leaves[n], float(row[n])) for n in numbers]
+        for text, row, numbers in zip(texts, alike, order, strict=True)
+    }
+
+
+def _told(name: Name, descriptions: Mapping[str, Description]) -> str:
+    """What the model reads of an image."""
     description = descriptions.get(name.image_id)
-    passage = description.text if description and description.text else name.text
-    offered = {leaves[i].name: leaves[i] for i in order}
-    choice = await choose_group(passage, list(offered), criterion, text, stage="assign")
+    return description.text if description and description.text else name.text
+
+
+def _chosen(name: Name, choice: Choice | None, offered: Sequence[_Near], criterion: Criterion) -> Assignment:
     if choice is None or choice.group == NONE:
         why = f"'{name.text}' fits none of the clusters"
         return Assignment(name.image_id, criterion.id, "", 0.0, "choice", why)
+    leaf = next(leaf for leaf, _ in offered if leaf.name == choice.group)
     sure = round(choice.confidence if choice.confidence is not None else 0.5, 3)
-    return Assignment(name.image_id, criterion.id, offered[choice.group].id, sure, "choice")
+    return Assignment(name.image_id, criterion.id, leaf.id, sure, "choice")

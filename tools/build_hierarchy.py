@@ -22,7 +22,7 @@ from store.answers import Vectors
 from store.grouping import NameCount
 from store.records import Cluster, Criterion, Level
 from tools.ask import Asker
-from tools.assign import NONE, choose_group
+from tools.assign import NONE, choose_groups
 from tools.broad_names import broad_names
 from tools.criterion_id import slug
 from tools.likeness import likeness
@@ -166,18 +166,20 @@ async def _settled(
         if number[leaf.label] not in medoid and alike[number[leaf.label], medoid[homes[leaf.label]]] < _ODD
     ]
 
-    async def home(leaf: _Group) -> int:
-        near = np.argsort(-alike[number[leaf.label], medoid])[:_RIVALS]
-        labels = [groups[int(n)].label for n in near]
-        choice = await choose_group(leaf.label, labels, make.criterion, make.text, stage="hierarchy")
-        make.on_answer()
-        if choice is None:
-            return homes[leaf.label]
-        return -1 if choice.group == NONE else int(near[labels.index(choice.group)])
-
     asked = sorted(odd, key=lambda leaf: -leaf.weight)[:ODD_MOST]
-    for leaf, place in zip(asked, await asyncio.gather(*map(home, asked)), strict=True):
-        homes[leaf.label] = place
+    rivals = [np.argsort(-alike[number[leaf.label], medoid])[:_RIVALS] for leaf in asked]
+    labels = [[groups[int(n)].label for n in near] for near in rivals]
+    choices = await choose_groups(
+        [leaf.label for leaf in asked],
+        labels,
+        make.criterion,
+        make.text,
+        stage="hierarchy",
+        on_answer=make.on_answer,
+    )
+    for leaf, near, offered, choice in zip(asked, rivals, labels, choices, strict=True):
+        if choice is not None:
+            homes[leaf.label] = -1 if choice.group == NONE else int(near[offered.index(choice.group)])
     members = [[leaf for leaf in leaves if homes[leaf.label] == n] for n in range(len(groups))]
     alone = [_over(leaf.label, [leaf]) for leaf in leaves if homes[leaf.label] == -1]
     return [*(_over(g.label, m) for g, m in zip(groups, members, strict=True)), *alone]
