@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -407,6 +408,21 @@ async def test_what_bears_the_names_can_outweigh_their_words(
     assert sorted(sorted(names) for names in below.values()) == together
     # A K that is no wider than what was found needs no model.
     assert server.count() == 0
+
+
+async def test_of_too_many_names_the_rare_ones_join_others(text: Asker) -> None:
+    """Guitar and violin are nearer to each other than any other two, but many images bear them."""
+    rare = [f"thing {letter}" for letter in string.ascii_letters[:43]]
+    axes = np.eye(len(rare) + 2)
+    near = {"guitar": axes[0], "violin": 0.7 * axes[0] + 0.71 * axes[1]}
+    far = {name: 0.5 * axes[0] + 0.87 * axes[n + 2] for n, name in enumerate(rare)}
+    counts = [NameCount("guitar", 20), NameCount("violin", 18), *(NameCount(name, 1) for name in rare)]
+    clusters = await build(counts, text, Given(**{n: list(v) for n, v in (near | far).items()}))
+    check_tree(clusters, counts)
+    leaves = {c.name: c.names for c in clusters if c.level == "fine"}
+    assert len(leaves) == 40
+    assert leaves["guitar"][0] == "guitar"
+    assert leaves["violin"][0] == "violin"
 
 
 # assignments

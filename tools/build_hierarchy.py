@@ -26,8 +26,8 @@ from tools.assign import NONE, choose_groups
 from tools.broad_names import broad_names
 from tools.criterion_id import slug
 from tools.likeness import likeness
-from tools.meaning import leading_names, same_meaning, ward_groups
-from tools.medoids import Matrix, medoids, nearest_medoid, worthwhile
+from tools.meaning import leading_names, same_meaning
+from tools.medoids import Matrix, greedy, medoids, nearest_medoid, worthwhile
 from tools.sort_labels import Sorting, sort_labels
 from tools.tree_calls import FEW, ODD_MOST
 
@@ -108,7 +108,7 @@ async def build_hierarchy(
     if not counts:
         return []
     make = _Builder(criterion, text, embedder, evidence or {}, on_answer)
-    leaves = _leaves(counts, embedder, least=criterion.k or 0)
+    leaves = _leaves(make, counts, least=criterion.k or 0)
     alike, weights = make.alike(leaves), _weights(leaves)
     found = worthwhile(alike, weights, least=_WORTH, most=_MOST)
     if criterion.k is None:
@@ -240,12 +240,12 @@ def _under(middle: Sequence[_Group], choices: Sequence[str]) -> list[_Group]:
     return [_over(label, part) for label, part in parts.items()]
 
 
-def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) -> list[_Group]:
-    """Names that mean the same, under the most frequent of them; rare ones join until few enough are left."""
+def _leaves(make: _Builder, counts: Sequence[NameCount], *, least: int) -> list[_Group]:
+    """Names that mean the same, under the most frequent of them; of too many, rare ones join others."""
     names = [c.name for c in counts]
     single = [
         _Group(c.name, names=(c.name,), weight=c.images, vector=vector)
-        for c, vector in zip(counts, embedder.embed(names), strict=True)
+        for c, vector in zip(counts, make.embedder.embed(names), strict=True)
     ]
     leads = leading_names({c.name: c.images for c in counts})
     leaves = _joined(single, np.unique([leads[name] for name in names], return_inverse=True)[1])
@@ -258,7 +258,10 @@ def _leaves(counts: Sequence[NameCount], embedder: TextEmbedder, *, least: int) 
     most = max(_NEVER_MERGED, least, round(3 * math.sqrt(sum(c.images for c in counts))))
     if len(leaves) <= most:
         return leaves
-    return _joined(leaves, ward_groups(np.stack([leaf.vector for leaf in leaves]), most))
+    # Likeness alone would join two frequent names (guitar and violin) before a rare one goes anywhere.
+    alike = make.alike(leaves)
+    kept = sorted(greedy(alike, _weights(leaves), most).taken)
+    return _joined(leaves, nearest_medoid(alike, kept))
 
 
 def _joined(leaves: Sequence[_Group], groups: NDArray[np.int_]) -> list[_Group]:

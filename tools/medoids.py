@@ -6,6 +6,7 @@ al. 1978), then exchanged one by one while that helps (PAM; Kaufman and Rousseeu
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,16 +33,27 @@ def greedy(likeness: Matrix, weights: Matrix, count: int) -> Greedy:
     `likeness`: shape (n, n), 0 to 1, row i how like thing i is to each other; `weights`: shape (n,).
     """
     shares = weights / max(float(weights.sum()), 1e-12)
+    columns = np.ascontiguousarray(likeness.T)
     nearest = np.zeros(len(weights))
+
+    def gain(thing: int) -> float:
+        return float((np.maximum(columns[thing] - nearest, 0.0) * shares).sum())
+
+    # What a thing adds only gets less: a gain of before is a bound, and few are looked at again
+    # (Minoux 1978).
+    bounds = [(-gain(thing), thing) for thing in range(len(weights))]
+    heapq.heapify(bounds)
     taken: list[int] = []
     gains: list[float] = []
-    for _ in range(min(count, len(weights))):
-        gain = (np.maximum(likeness - nearest[:, None], 0.0) * shares[:, None]).sum(axis=0)
-        gain[taken] = -1.0
-        best = int(gain.argmax())
-        taken.append(best)
-        gains.append(float(gain[best]))
-        nearest = np.maximum(nearest, likeness[:, best])
+    while bounds and len(taken) < count:
+        _, thing = heapq.heappop(bounds)
+        now = (-gain(thing), thing)
+        if bounds and now > bounds[0]:
+            heapq.heappush(bounds, now)
+            continue
+        taken.append(thing)
+        gains.append(-now[0])
+        nearest = np.maximum(nearest, columns[thing])
     return Greedy(taken, gains)
 
 
@@ -57,17 +69,14 @@ def medoids(likeness: Matrix, weights: Matrix, count: int) -> list[int]:
     Those that hold most come first, of two that hold as much the one that came first.
     """
     taken = greedy(likeness, weights, count).taken
-    best = _worth(likeness, weights, taken)
+    best = float((likeness[:, taken].max(axis=1) * weights).sum())
     for _ in range(_ROUNDS):
         moved = False
         for place in range(len(taken)):
-            for other in range(len(weights)):
-                if other in taken:
-                    continue
-                tried = [*taken[:place], other, *taken[place + 1 :]]
-                worth = _worth(likeness, weights, tried)
-                if worth > best + 1e-9:
-                    taken, best, moved = tried, worth, True
+            worths = _worths(likeness, weights, taken[:place] + taken[place + 1 :])
+            for other, worth in enumerate(worths.tolist()):
+                if worth > best + 1e-9 and other not in taken:
+                    taken[place], best, moved = other, worth, True
         if not moved:
             break
     own = nearest_medoid(likeness, taken)
@@ -75,8 +84,11 @@ def medoids(likeness: Matrix, weights: Matrix, count: int) -> list[int]:
     return [taken[n] for n in sorted(range(len(taken)), key=lambda n: (-held[n], taken[n]))]
 
 
-def _worth(likeness: Matrix, weights: Matrix, taken: Sequence[int]) -> float:
-    return float((likeness[:, list(taken)].max(axis=1) * weights).sum())
+def _worths(likeness: Matrix, weights: Matrix, rest: Sequence[int]) -> Matrix:
+    """What `rest` and each thing beside them stand for. Shape (n,)."""
+    nearest = likeness[:, list(rest)].max(axis=1, initial=0.0)
+    worths: Matrix = weights @ np.maximum(likeness, nearest[:, None])
+    return worths
 
 
 def nearest_medoid(likeness: Matrix, taken: Sequence[int]) -> NDArray[np.int_]:
