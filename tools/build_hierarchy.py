@@ -155,7 +155,8 @@ async def _settled(
 ) -> list[_Group]:
     """The groups, after the model said where the leaves belong that are not much like their own.
 
-    A leaf that belongs to none of the groups offered becomes one of its own.
+    A leaf that belongs to none of the groups offered becomes one of its own if it is large enough for that; a
+    smaller one stays where it is.
     """
     number = {leaf.label: n for n, leaf in enumerate(leaves)}
     medoid = [number[group.label] for group in groups]
@@ -177,9 +178,12 @@ async def _settled(
         stage="hierarchy",
         on_answer=make.on_answer,
     )
+    worth = _WORTH * sum(leaf.weight for leaf in leaves)
     for leaf, near, offered, choice in zip(asked, rivals, labels, choices, strict=True):
-        if choice is not None:
-            homes[leaf.label] = -1 if choice.group == NONE else int(near[offered.index(choice.group)])
+        if choice is not None and choice.group != NONE:
+            homes[leaf.label] = int(near[offered.index(choice.group)])
+        elif choice is not None and leaf.weight >= worth:
+            homes[leaf.label] = -1
     members = [[leaf for leaf in leaves if homes[leaf.label] == n] for n in range(len(groups))]
     alone = [_over(leaf.label, [leaf]) for leaf in leaves if homes[leaf.label] == -1]
     return [*(_over(g.label, m) for g, m in zip(groups, members, strict=True)), *alone]
