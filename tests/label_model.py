@@ -17,7 +17,10 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 
 class LabelModel:
-    """Names broad groups with `groups`, given the labels; sorts with `sort`, given labels and groups."""
+    """Names broad groups with `groups`, given the labels; sorts with `sort`, given labels and groups.
+
+    Asked to choose a group for one text, it says `choice`.
+    """
 
     name = "label-model"
     at_once = 4
@@ -27,12 +30,15 @@ class LabelModel:
         *,
         groups: Callable[[list[str]], list[str]] = lambda _: [],
         sort: Callable[[list[str], list[str]], Mapping[str, str]] = lambda _, __: {},
+        choice: str = "",
     ) -> None:
-        self.groups, self.sort = groups, sort
+        self.groups, self.sort, self.choice = groups, sort, choice
         self.read: list[list[str]] = []
         """The labels of each question for groups."""
         self.sorted: list[list[str]] = []
         """Those of each question where they belong."""
+        self.chosen = 0
+        """Questions about one text."""
 
     async def ask(
         self,
@@ -43,12 +49,17 @@ class LabelModel:
         gate: Gate | None = None,
     ) -> Reply[ReplyT]:
         text = str(messages[-1].text)
-        labels = _listed("Labels", text)
+        asked = reply.model_json_schema()["properties"]
         said: Any
-        if "groups" in reply.model_fields:
+        if "group" in asked:
+            self.chosen += 1
+            said = {"group": self.choice}
+        elif "groups" in asked:
+            labels = _listed("Labels", text)
             self.read.append(labels)
             said = {"groups": self.groups(labels)}
         else:
+            labels = _listed("Labels", text)
             self.sorted.append(labels)
             said = self.sort(labels, _listed("Groups", text))
         try:

@@ -9,25 +9,24 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
 
-from models.chat import ChatModel, Message, Reply
+from models.chat import ChatModel
 from models.embedder import Embedder
 from models.endpoint import Endpoint
-from models.fleet import Gate
 from models.vectors import TextEmbedder
 from models.weights import default_cache
 from store.answers import Vectors
 from store.errors import BadReply, InputError, MissingStep
 from store.grouping import NameCount
-from store.records import LEVELS, Assignment, Caption, Cluster, Criterion, Description, Image, Name, Usage
+from store.records import LEVELS, Assignment, Caption, Cluster, Criterion, Description, Image, Name
 from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
+from tests.label_model import LabelModel
 from tools import edit
 from tools.ask import Asker
 from tools.assign import NONE, assign
@@ -40,8 +39,6 @@ from tools.merge_criteria import merge_criteria, strongest
 from tools.name import name
 from tools.propose_criteria import Candidate, propose_criteria
 from tools.tree import cluster_paths
-
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
 SURROUNDINGS = Criterion("surroundings", "Surroundings", "Where the picture was taken.")
@@ -429,29 +426,8 @@ async def test_of_too_many_names_the_rare_ones_join_others(text: Asker) -> None:
     assert leaves["violin"][0] == "violin"
 
 
-class Nowhere:
-    """A model that finds that everything fits into none of the groups."""
-
-    name = "nowhere"
-    at_once = 1
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    async def ask(
-        self,
-        messages: Sequence[Message],
-        reply: type[ReplyT],
-        *,
-        max_tokens: int = 512,
-        gate: Gate | None = None,
-    ) -> Reply[ReplyT]:
-        self.asked += 1
-        return Reply(reply.model_validate({"group": NONE}), Usage())
-
-
 async def test_what_fits_nowhere_is_a_cluster_only_if_it_is_large_enough(tmp_path: Path) -> None:
-    model = Nowhere()
+    model = LabelModel(choice=NONE)
     axes = np.eye(5)
     embedder = Given(
         **{name: list(axes[n]) for n, name in enumerate(("dog", "boat", "house"))},
@@ -464,7 +440,7 @@ async def test_what_fits_nowhere_is_a_cluster_only_if_it_is_large_enough(tmp_pat
         text = Asker(model, workspace.answers)
         clusters = await build_hierarchy(SUBJECT, counts, text, embedder, ask_broad=False)
     check_tree(clusters, counts)
-    assert model.asked == 2
+    assert model.chosen == 2
     leaves = {c.name: c.parent_id for c in clusters if c.level == "fine"}
     assert leaves["speck"] == leaves["boat"]
     assert list(leaves.values()).count(leaves["slab"]) == 1

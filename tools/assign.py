@@ -13,6 +13,7 @@ from store.errors import MissingStep, ModelError
 from store.records import Assignment, Cluster, Criterion, Description, Name
 from tools.ask import Asker, Question
 from tools.closed_choice import choice_reply, chosen
+from tools.likeness import DECIMALS
 
 NONE = "none of these"
 _NEAR = 0.75
@@ -128,8 +129,7 @@ def _nearest(
     if not texts:
         return {}
     alike = embedder.embed(texts) @ embedder.embed([leaf.name for leaf in leaves]).T
-    # What differs by less hangs on what else was embedded beside it.
-    order = np.argsort(-alike.round(5), axis=1, kind="stable")[:, :_OFFERED]
+    order = np.argsort(-alike.round(DECIMALS), axis=1, kind="stable")[:, :_OFFERED]
     return {
         text: [_Near(leaves[n], float(row[n])) for n in numbers]
         for text, row, numbers in zip(texts, alike, order, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from store.batches import batches
-from tools.find_files import IMAGE_SUFFIXES, FoundFile, suffix, walk
+from tools.find_files import FoundFile, named_as_image, walk
 from tools.scan import CHUNK_FILES, Known, changed
 
 
@@ -21,4 +21,4 @@ def count_new_images(roots: Sequence[Path], known: Known) -> int:
 
 
 def _promises(file: FoundFile) -> bool:
-    return not file.problem and (file.named or suffix(file.address) in IMAGE_SUFFIXES)
+    return not file.problem and (file.named or named_as_image(file.address))

@@ -114,6 +114,11 @@ def suffix(name: str) -> str:
     return name[max(name.rfind("."), name.rfind(os.sep) + 1) :].lower()
 
 
+def named_as_image(name: str) -> bool:
+    """Whether a file's name or path promises an image, also of a kind that is not read."""
+    return suffix(name) in IMAGE_SUFFIXES
+
+
 def stamp(path: Path | str) -> tuple[int, int] | None:
     """Give byte size and modification time in ns, by which a changed file is known; None if out of reach."""
     try:
@@ -167,7 +172,7 @@ def _walk_folder(top: Path, folders: list[Path]) -> Iterator[FoundFile]:
         elif not entry.is_dir(follow_symlinks=False):
             yield from _look_at(entry, folders)
         elif not entry.name.startswith("."):
-            if _named_as_image(entry.name):
+            if named_as_image(entry.name):
                 yield FoundFile(
                     _printable(entry), "a folder with the name of an image; what it holds was looked at"
                 )
@@ -186,14 +191,14 @@ def _look_at(entry: os.DirEntry[str], folders: list[Path]) -> Iterator[FoundFile
     path = _printable(entry)
     if entry.name.startswith("."):
         # `._name.jpg` is what macOS leaves beside a picture on foreign disks: no picture, in thousands.
-        if _named_as_image(entry.name) and not entry.name.startswith("._"):
+        if named_as_image(entry.name) and not entry.name.startswith("._"):
             yield FoundFile(path, "a hidden file (its name begins with a dot); name it to have it taken")
     elif path != entry.path:
-        if _named_as_image(entry.name):
+        if named_as_image(entry.name):
             yield FoundFile(path, "its name is not valid UTF-8; rename the file")
     elif entry.is_symlink():
         problem, about_folder = _link_problem(path, folders)
-        if not problem or about_folder or _named_as_image(entry.name):
+        if not problem or about_folder or named_as_image(entry.name):
             yield FoundFile(path, problem)
     else:
         yield FoundFile(path)
@@ -210,10 +215,6 @@ def _link_problem(link: str, folders: list[Path]) -> tuple[str, bool]:
     if not any(target.is_relative_to(folder) for folder in folders):
         return "a link that leads out of the folder; give the folder it leads to as well", False
     return "", False
-
-
-def _named_as_image(name: str) -> bool:
-    return suffix(name) in IMAGE_SUFFIXES
 
 
 def _printable(entry: os.DirEntry[str]) -> str:

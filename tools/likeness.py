@@ -12,7 +12,7 @@ from tools.medoids import Matrix
 
 _WORDS = 0.5
 """The share of the words' likeness; the other half is that of the texts."""
-_DECIMALS = 5
+DECIMALS = 5
 """What is left of a likeness. A vector differs in the seventh with the batch in which it was embedded, and a
 run that goes on after a stop has other batches: what is tied must be tied in both."""
 
@@ -36,7 +36,7 @@ def likeness(names: Sequence[str], vectors: Vectors, evidence: Mapping[str, Vect
     differ = np.array([[a != b for b in numbers] for a in numbers])
     both[differ] = 0.0
     np.fill_diagonal(both, 1.0)
-    return np.clip(both, 0.0, 1.0).round(_DECIMALS)
+    return np.clip(both, 0.0, 1.0).round(DECIMALS)
 
 
 def name_evidence(names: Sequence[str], texts: Vectors) -> dict[str, Vectors]:
