@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,10 +12,16 @@ from tools.agreement import Agreement
 from tools.comparison import Compared, Comparison, Lead, Result
 from tools.partition_scores import METRICS, Metric
 from tools.spending import duration
-from ui.show_evaluation import TITLES
+from ui.show_evaluation import INTERVAL_WIDTH, TITLES
 from ui.show_tree import printable
 
 _WITH_INTERVAL = ("cacc", "hm")
+_BREAKABLE = {
+    "": len("X-Cluster"),
+    "off list": len("list"),
+    **{TITLES[metric]: INTERVAL_WIDTH for metric in _WITH_INTERVAL},
+}
+"""The columns that a narrow terminal breaks between words, with the longest word; it cuts none."""
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:
@@ -148,5 +154,7 @@ def _signed(value: float) -> str:
 def _table(*titles: str, left: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title in titles:
-        table.add_column(title, justify="left" if title in left else "right", no_wrap=True)
+        justify: JustifyMethod = "left" if title in left else "right"
+        least = _BREAKABLE.get(title)
+        table.add_column(title, justify=justify, no_wrap=least is None, min_width=least)
     return table

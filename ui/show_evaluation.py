@@ -15,6 +15,8 @@ from tools.partition_scores import METRICS, Metric
 from ui.show_tree import printable
 
 TITLES: dict[Metric, str] = {"cacc": "CAcc", "nmi": "NMI", "ari": "ARI", "sacc": "SAcc", "hm": "HM"}
+INTERVAL_WIDTH = len(".00-.00")
+"""A narrow terminal breaks a score before its interval, and cuts neither."""
 HOW = {"given": "as you said", "name": "same name", "meaning": "by meaning", "none": ""}
 
 
@@ -68,7 +70,7 @@ def level_table(rows: Sequence[tuple[str, Agreement, bool]], classes: int) -> Ta
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("")
     for metric in METRICS:
-        table.add_column(TITLES[metric], justify="right", no_wrap=True)
+        table.add_column(TITLES[metric], justify="right", min_width=INTERVAL_WIDTH)
     table.add_column("clusters", justify="right", no_wrap=True)
     table.add_column("unclear", justify="right")
     with_off_list = any(found.off_list for _, found, _ in rows)
