@@ -15,7 +15,7 @@ from tools.spending import duration
 from ui.show_evaluation import INTERVAL_WIDTH, TITLES
 from ui.show_tree import printable
 
-_WITH_INTERVAL = ("cacc", "hm")
+_WITH_INTERVAL: tuple[Metric, ...] = ("cacc", "hm")
 _BREAKABLE = {
     "": len("X-Cluster"),
     "off list": len("list"),
