@@ -173,6 +173,8 @@ def test_the_threshold_tells_words_for_the_same_from_words_for_the_like() -> Non
         ("Activities", "activity", "criterion"),
         ("Activity", "Activities", "criterion"),
         ("Activity", "types of activity", "criterion"),
+        ("Bird type", "bird species", "criterion"),
+        ("Clothing style", "formal styles", ""),
         ("Activity", "other activities", "catch-all"),
         ("Activity", "various", "catch-all"),
         ("Activity", "Miscellaneous", "catch-all"),

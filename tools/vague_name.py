@@ -22,7 +22,9 @@ VAGUE = frozenset(
 )
 """Vague when nothing else is said: `mixed` and `mixed activities` are, `mixed salad` is not."""
 
-_COUNTED = frozenset({"kind", "type", "sort", "category", "group", "class"})
+_COUNTED = frozenset(
+    {"kind", "type", "sort", "category", "group", "class", "species", "breed", "genre", "style", "variant"}
+)
 _SMALL = frozenset({"a", "an", "the", "of", "and", "or", "with", "in", "for", "to", "s"})
 _WORD = re.compile(r"[^\W_]+")
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from store.errors import InputError, XclusterError
 from store.records import LEVELS
 from store.workspace import Workspace
-from ui import distribute_cli, evaluate_command, look_commands
+from ui import distribute_cli, evaluate_command, import_cli, look_commands
 from ui.demo import write_photos
 from ui.options import AsJson, CriteriaK, Guidance, ProfileName, WorkspaceArgument
 
@@ -23,8 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-importing = typer.Typer(help="Bring in what other tools made.", no_args_is_help=True)
-app.add_typer(importing, name="import")
+app.add_typer(import_cli.app, name="import")
 app.add_typer(distribute_cli.app, name="distribute")
 
 _CANCELLED = 130
@@ -360,90 +359,6 @@ def doctor(
             Console().print(f"{mark} {finding.what}", highlight=False)
     if any(finding.state == "bad" for finding in findings):
         raise typer.Exit(1)
-
-
-@importing.command(
-    epilog="Example: `xcluster import captions captions.jsonl --workspace photos.xcluster --images photos`"
-)
-def captions(
-    source: Annotated[
-        Path,
-        typer.Argument(help="JSONL (also .gz), CSV, Parquet, or a folder with .txt files or metadata.jsonl."),
-    ],
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace; made when missing.")],
-    images: Annotated[
-        Path | None, typer.Option(help="The folder of the images, when it is not that of the source.")
-    ] = None,
-    text_column: Annotated[str | None, typer.Option(help="The column that holds the caption.")] = None,
-    image_column: Annotated[str | None, typer.Option(help="The column that names the image.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take captions that exist already, with or without the image files."""
-    from ui import import_commands as commands
-
-    commands.bring_captions(
-        source, workspace, images=images, text_column=text_column, image_column=image_column, as_json=as_json
-    )
-
-
-@importing.command(
-    epilog="Examples:\n\n"
-    "- `xcluster import descriptions said.jsonl --workspace photos.xcluster --images photos`, each row with "
-    "`image`, `criterion` and `description`\n"
-    '- `xcluster import descriptions moods.csv --workspace photos.xcluster --criterion "Mood"`'
-)
-def descriptions(
-    source: Annotated[
-        Path,
-        typer.Argument(help="JSONL (also .gz), CSV, Parquet, or a folder with .txt files or metadata.jsonl."),
-    ],
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace; made when missing.")],
-    criterion: Annotated[
-        str,
-        typer.Option(
-            "--criterion",
-            "-c",
-            help="What the descriptions are about; of a file with a column `criterion`, take this one only.",
-        ),
-    ] = "",
-    definition: Annotated[
-        str, typer.Option("--definition", help="What the criterion given with --criterion asks.")
-    ] = "",
-    images: Annotated[
-        Path | None, typer.Option(help="The folder of the images, when it is not that of the source.")
-    ] = None,
-    text_column: Annotated[str | None, typer.Option(help="The column that holds the description.")] = None,
-    image_column: Annotated[str | None, typer.Option(help="The column that names the image.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take what a model said of each image about one criterion; then `xcluster run --workspace` groups by it.
-
-    An empty description is unclear. Imported again, only what reads differently is grouped anew.
-    """
-    from ui import import_commands as commands
-
-    commands.bring_descriptions(
-        source,
-        workspace,
-        criterion=criterion,
-        definition=definition,
-        images=images,
-        text_column=text_column,
-        image_column=image_column,
-        as_json=as_json,
-    )
-
-
-@importing.command(epilog="Example: `xcluster import answers said --workspace photos.xcluster`")
-def answers(
-    source: Annotated[str, typer.Argument(help="The folder that `distribute` wrote, or its address.")],
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace; made when missing.")],
-    as_json: AsJson = False,
-) -> None:
-    """Take the answers of a distributed job; the next run finds them and asks nothing again."""
-    from ui import import_commands as commands
-
-    commands.bring_answers(source, workspace, as_json=as_json)
 
 
 def main() -> None:
