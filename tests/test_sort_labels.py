@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,9 @@ def test_votes_tell_most_when_groups_are_of_like_size_and_votes_not_divided() ->
 
 
 @pytest.mark.model
-async def test_with_k_the_list_that_fits_all_labels_is_taken_though_fewer_orders_lead_to_it(
-    workspace: Workspace,
+@pytest.mark.parametrize("k", [2, None])
+async def test_the_list_that_fits_all_labels_is_taken_though_fewer_orders_lead_to_it(
+    workspace: Workspace, k: int | None
 ) -> None:
     """Under strings and brass the flute, the oboe and the clarinet go now here, now there."""
     homeless = ("flute", "oboe", "clarinet")
@@ -110,9 +112,8 @@ async def test_with_k_the_list_that_fits_all_labels_is_taken_though_fewer_orders
 
     model = LabelModel(sort=sort, groups=lambda _: next(lists))
     counts = [NameCount(name, 10) for name in (*STRINGS, *WINDS)]
-    clusters = await build_hierarchy(
-        FAMILY, counts, Asker(model, workspace.answers), Embedder.load(default_cache())
-    )
+    text, embedder = Asker(model, workspace.answers), Embedder.load(default_cache())
+    clusters = await build_hierarchy(replace(FAMILY, k=k), counts, text, embedder)
     tops = {c.id: c.name for c in clusters if c.level == "coarse"}
     assert sorted(tops.values()) == ["strings", "winds"]
     middle = {c.id: c.parent_id for c in clusters if c.level == "middle"}

@@ -29,7 +29,7 @@ from tools.likeness import likeness
 from tools.meaning import leading_names, same_meaning
 from tools.medoids import Matrix, greedy, medoids, nearest_medoid, worthwhile
 from tools.sort_labels import Sorting, sort_labels
-from tools.tree_calls import FEW, ODD_MOST
+from tools.tree_calls import FEW, ODD_MOST, TRIAL_VOTES, VOTES
 
 SAME_NAME = 0.80
 """Cosine from which two names are one leaf."""
@@ -201,13 +201,19 @@ async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_
     """The model names at most `count` broad groups, then sorts the middle groups into them.
 
     Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
-    see. A middle group that no valid reply told of stays on its own.
+    see. Of its lists of names that is taken under which a few votes tell most of the middle groups. A middle
+    group that no valid reply told of stays on its own.
     """
-    lists = await make.broad_names(middle, count)
-    if not lists or len(lists[0]) < 2:
+    lists = [names for names in await make.broad_names(middle, count) if len(names) > 1]
+    if not lists:
         return [_over(group.label, [group]) for group in middle]
-    sorting = await _sorted(make, middle, lists[0])
-    homes = sorting.groups(_weight_of(middle))
+    weights = _weight_of(middle)
+    names = lists[0]
+    if len(lists) > 1:
+        tried = await asyncio.gather(*(_sorted(make, middle, one, votes=TRIAL_VOTES) for one in lists))
+        told = [sorting.information(weights) for sorting in tried]
+        names = lists[told.index(max(told))]
+    homes = (await _sorted(make, middle, names)).groups(weights)
     return _under(middle, [homes.get(group.label, "") for group in middle])
 
 
@@ -227,9 +233,13 @@ async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Gr
     return _around(middle, make.alike(middle), k)
 
 
-async def _sorted(make: _Builder, middle: Sequence[_Group], offered: Sequence[str]) -> Sorting:
+async def _sorted(
+    make: _Builder, middle: Sequence[_Group], offered: Sequence[str], *, votes: int = VOTES
+) -> Sorting:
     labels = [group.label for group in middle]
-    return await sort_labels(labels, offered, make.criterion, make.text, on_answer=make.on_answer)
+    return await sort_labels(
+        labels, offered, make.criterion, make.text, votes=votes, on_answer=make.on_answer
+    )
 
 
 def _weight_of(groups: Sequence[_Group]) -> dict[str, int]:

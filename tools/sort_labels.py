@@ -73,10 +73,14 @@ async def sort_labels(
     criterion: Criterion,
     text: Asker,
     *,
+    votes: int = VOTES,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Sorting:
-    """Sort different `labels` into `groups`. No other group can be answered, and each label is."""
-    asked = [part for order in orders(labels, VOTES) for part in batches(order, SORTED_AT_ONCE)]
+    """Sort different `labels` into `groups`. No other group can be answered, and each label is.
+
+    With fewer `votes` than another time the same first orders are asked for.
+    """
+    asked = [part for order in orders(labels, votes) for part in batches(order, SORTED_AT_ONCE)]
     questions = [
         Question(
             render("sort_labels", criterion=criterion, groups=groups, labels=part),
@@ -86,17 +90,17 @@ async def sort_labels(
         for part in asked
     ]
     answers = await text.ask_many("hierarchy", questions, on_answer=on_answer)
-    votes: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for part, answer in zip(asked, answers, strict=True):
         if isinstance(answer, ModelError):
             continue
         said = cast("Any", answer.value)
         for number, label in enumerate(part):
-            votes.setdefault(label, Counter())[getattr(said, _field(number))] += 1
+            counts.setdefault(label, Counter())[getattr(said, _field(number))] += 1
     return Sorting(
         {
             label: {group: counted[group] / counted.total() for group in groups}
-            for label, counted in votes.items()
+            for label, counted in counts.items()
         }
     )
 

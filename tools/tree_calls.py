@@ -8,8 +8,10 @@ ORDERS = 5
 """In how many orders the labels are shown when broad groups are asked for."""
 VOTES = 5
 """In how many orders labels are sorted into a list of broad groups."""
+TRIAL_VOTES = 2
+"""Of these, so many for each of the lists before one of them is taken."""
 _LISTS = 2
-"""How many of the lists of names are different ones, about."""
+"""How many of the lists of as many names as a K wants are different ones, about."""
 SORTED_AT_ONCE = 24
 """How many labels are sorted in one reply."""
 ODD_MOST = 24
@@ -22,11 +24,12 @@ def tree_calls(names: int, k: int | None) -> int:
     """About how many calls the tree of so many distinct names takes; see `tools.build_hierarchy`.
 
     Leaves that are like none of the middle clusters are asked about, and the middle ones are sorted into
-    broad ones that a few calls name; with a K, into each of the different lists of names. With a K that is no
+    broad ones that a few calls name, on trial into those of each list; with a K, in full. With a K that is no
     wider than they are nothing is asked.
     """
     middle = min(names, round(2 * math.sqrt(names)))
-    sorting = VOTES * math.ceil(middle / SORTED_AT_ONCE)
+    order = math.ceil(middle / SORTED_AT_ONCE)
     if k is not None:
-        return ORDERS + _LISTS * sorting if 2 * k < middle else 0
-    return min(ODD_MOST, names // 4) + (ORDERS + sorting if middle > FEW else 0)
+        return ORDERS + _LISTS * VOTES * order if 2 * k < middle else 0
+    votes = ORDERS * TRIAL_VOTES + VOTES - TRIAL_VOTES
+    return min(ODD_MOST, names // 4) + (ORDERS + votes * order if middle > FEW else 0)
