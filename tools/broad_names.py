@@ -1,7 +1,8 @@
 """Broad names: a few groups into which all labels of an aspect can be sorted, named by the language model.
 
 The list that a model writes hangs on the order in which it reads the labels, a small model's above all. So
-it is asked once for each of several orders, and the list that is most like all the others is taken: minimum
+it is asked once for each of several orders. Which list is taken is told by how labels are sorted into it
+(`tools.sort_labels`); of those that come to the same, the one that is most like all the others: minimum
 Bayes risk (Kumar and Byrne 2004), self-consistency (Wang et al. 2023) for answers that are not equal or
 unequal but more or less alike.
 """
