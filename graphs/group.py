@@ -129,8 +129,8 @@ def _unplaced(grouping: Grouping, criterion: Criterion) -> Iterator[tuple[list[s
 def _learnt(context: Context, criterion: Criterion, clusters: Sequence[Cluster]) -> Places | None:
     """What the named images of the sample teach about the places of others.
 
-    Those that were doubtful and named in the end teach nothing: a run that was stopped among them would go on
-    with other places than it began with.
+    Those of others teach nothing, whatever they come from: a run that was stopped while it placed them would
+    go on with other places than it began with.
     """
     grouping = context.workspace.grouping
     keep_samples(context, [criterion])
@@ -153,7 +153,7 @@ async def _place_alike(
 ) -> None:
     """Name and place images by their likeness to named ones; both are durable together.
 
-    The model may be asked about so large a `share` of them.
+    The model may be asked where so large a `share` of them belongs.
     """
     grouping = context.workspace.grouping
     told = grouping.descriptions(criterion.id, ids)
@@ -167,7 +167,6 @@ async def _place_alike(
         clusters,
         criterion,
         context.text,
-        context.embedder,
         second_look=share,
         on_answer=current.step,
     )

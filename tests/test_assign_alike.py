@@ -18,17 +18,23 @@ from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
 from tools.ask import Asker
-from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike
-from tools.learn_places import UNCLEAR, Place, Places
+from tools.assign_alike import ALIKE, CHOICE, DOUBT, Carried, assign_alike
+from tools.learn_places import UNCLEAR, Place, Places, Rival
 from tools.naming_sample import second_look
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
 TREE = [
     Cluster("s", "subject", "coarse", "all"),
-    Cluster("s/m", "subject", "middle", "all", "s"),
-    Cluster("s/frog", "subject", "fine", "frogs", "s/m", ("frog", "toad")),
+    Cluster("s/m", "subject", "middle", "taxi or car", "s"),
+    Cluster("s/n", "subject", "middle", "frog or toad", "s"),
+    Cluster("s/frog", "subject", "fine", "frogs", "s/n", ("frog", "toad")),
     Cluster("s/taxi", "subject", "fine", "taxi", "s/m", ("taxi",)),
 ]
+
+
+def doubtful(taxi: float, frog: float = 0.05) -> Place:
+    """A place among the taxis of such a probability, beside the frogs."""
+    return Place("s/taxi", taxi, (Rival("s/m", "s/taxi", taxi), Rival("s/n", "s/frog", frog)))
 
 
 class Given(Places):
@@ -78,7 +84,6 @@ async def carried(
         clusters,
         SUBJECT,
         text,
-        Words(),
         second_look=0.15,
         on_answer=lambda: answered.append(None),
     )
@@ -88,8 +93,8 @@ async def carried(
 
 
 def asked_about(server: FakeServer) -> set[str]:
-    """The last line of every question for a name."""
-    turns = [server.bodies[digest]["messages"][-1]["content"] for digest in server.asked("NamesReply")]
+    """The last line of every question where a text belongs."""
+    turns = [server.bodies[digest]["messages"][-1]["content"] for digest in server.asked("ChoiceReply")]
     return {str(turn).rpartition("Text: ")[2].strip() for turn in turns}
 
 
@@ -117,26 +122,27 @@ async def test_what_is_sure_is_placed_without_a_question(server: FakeServer, tex
 
 @pytest.mark.parametrize("count", [1, 2, 7, 40, 101])
 async def test_it_never_asks_about_more_than_its_share(server: FakeServer, text: Asker, count: int) -> None:
-    made = await carried(text, passages(count), [Place("s/taxi", 0.1)] * count)
-    assert server.count("NamesReply") == server.count() == math.ceil(0.15 * count)
-    assert sum(one.name.model == MODEL for one in made) == math.ceil(0.15 * count)
+    made = await carried(text, passages(count), [doubtful(0.1)] * count)
+    assert server.count("ChoiceReply") == server.count() == math.ceil(0.15 * count)
+    assert sum(one.assignment.how == CHOICE for one in made) == math.ceil(0.15 * count)
 
 
 async def test_it_asks_about_the_most_doubtful(server: FakeServer, text: Asker) -> None:
-    chances = np.random.default_rng(3).permutation(40) / 100  # all in doubt
+    chances = (6 + np.random.default_rng(3).permutation(40)) / 100  # all in doubt
     texts = passages(40)
-    made = await carried(text, texts, [Place("s/taxi", float(p)) for p in chances])
+    made = await carried(text, texts, [doubtful(float(p)) for p in chances])
     most_doubtful = set(np.argsort(chances)[:6].tolist())
     assert asked_about(server) == {texts[n] for n in most_doubtful}
     for n, one in enumerate(made):
         # They show frogs, and the model says so; the others stay where their likeness put them.
         assert one.assignment.cluster_id == ("s/frog" if n in most_doubtful else "s/taxi")
-        assert one.assignment.how == ("name" if n in most_doubtful else ALIKE)
+        assert one.assignment.how == (CHOICE if n in most_doubtful else ALIKE)
+        assert (one.name.text, one.name.model) == (("frog" if n in most_doubtful else "taxi"), ALIKE)
 
 
 async def test_it_asks_about_none_that_is_beyond_doubt(server: FakeServer, text: Asker) -> None:
     texts = passages(40)
-    places = [Place("s/taxi", 0.2), Place("s/taxi", DOUBT - 0.01), *[Place("s/taxi", DOUBT + 0.01)] * 38]
+    places = [doubtful(0.2), doubtful(DOUBT - 0.01), *[doubtful(DOUBT + 0.01)] * 38]
     await carried(text, texts, places)
     assert asked_about(server) == set(texts[:2])
 
@@ -149,27 +155,50 @@ async def test_like_those_that_do_not_tell_is_unclear(server: FakeServer, text: 
     assert server.count() == 0
 
 
-async def test_a_doubtful_one_that_the_model_cannot_tell_is_unclear(server: FakeServer, text: Asker) -> None:
-    (made,) = await carried(text, ["Nothing of note."], [Place("s/frog", 0.3)])
-    assert server.count("NamesReply") == 1
-    assert (made.name.text, made.name.model) == ("", MODEL)
-    assert made.assignment.cluster_id == ""
-    assert made.name.unclear == made.assignment.unclear != ""
-
-
-async def test_a_name_that_the_tree_does_not_know_is_decided_by_the_model(
+async def test_nothing_is_asked_where_no_other_cluster_comes_into_question(
     server: FakeServer, text: Asker
 ) -> None:
-    clusters = [replace(c, name="wild animals", names=("beasts",)) if c.id == "s/frog" else c for c in TREE]
-    (made,) = await carried(text, passages(1), [Place("s/taxi", 0.3)], clusters=clusters)
-    assert (server.count("NamesReply"), server.count("ChoiceReply")) == (1, 1)
-    assert (made.name.text, made.assignment.cluster_id, made.assignment.how) == ("frog", "s/frog", "choice")
+    (made,) = await carried(text, passages(1), [Place("s/taxi", 0.3)])
+    assert server.count() == 0
+    assert (made.assignment.cluster_id, made.assignment.how) == ("s/taxi", ALIKE)
+
+
+@pytest.mark.parametrize(
+    ("taxi", "frog", "told", "leaf", "sure"),
+    [
+        # The model gives the frogs 0.9 and leaves 0.05 to each of the two other options.
+        (0.60, 0.30, True, "s/frog", 0.27 / (0.27 + 0.03 + 0.005)),
+        (0.65, 0.02, True, "s/taxi", 0.0325 / (0.0325 + 0.018 + 0.0165)),
+        # One that tells no probabilities is taken to be 0.8 sure.
+        (0.60, 0.30, False, "s/frog", 0.24 / (0.24 + 0.06 + 0.01)),
+        (0.68, 0.05, False, "s/taxi", 0.068 / (0.068 + 0.04 + 0.027)),
+    ],
+)
+async def test_the_word_of_the_model_is_weighed_against_the_likeness(
+    server: FakeServer, text: Asker, taxi: float, frog: float, told: bool, leaf: str, sure: float
+) -> None:
+    server.trouble = Trouble(no_logprobs=not told)
+    (made,) = await carried(text, passages(1), [doubtful(taxi, frog)])
+    assert server.count("ChoiceReply") == server.count() == 1
+    assert (made.assignment.cluster_id, made.assignment.how) == (leaf, CHOICE)
+    assert made.assignment.confidence == made.name.score == pytest.approx(sure, abs=1e-3)
+
+
+async def test_what_the_likeness_leaves_is_the_chance_of_none(server: FakeServer, text: Asker) -> None:
+    """The group that the model chooses is not among those that come into question: it is called `none`."""
+    clusters = [replace(c, name="other things") if c.id == "s/n" else c for c in TREE]
+    (made,) = await carried(text, ["There is none."], [doubtful(0.2, 0.1)], clusters=clusters)
+    assert (made.assignment.cluster_id, made.assignment.confidence) == ("", 0.0)
+    assert made.assignment.how == CHOICE
+    assert made.name.unclear == made.assignment.unclear != ""
+    (made,) = await carried(text, ["There is none here."], [doubtful(0.69, 0.3)], clusters=clusters)
+    assert made.assignment.cluster_id == "s/taxi"
 
 
 @pytest.mark.parametrize("reply", ["prose", "cut", "other"])
 async def test_without_a_valid_reply_likeness_decides(server: FakeServer, text: Asker, reply: str) -> None:
     server.trouble = Trouble(reply=reply)
-    made = await carried(text, passages(3), [Place("s/taxi", 0.3), Place("s/taxi", 0.4), Place("", 0.45)])
+    made = await carried(text, passages(3), [doubtful(0.3), doubtful(0.4), Place("", 0.45)])
     assert server.count() >= 1
     assert [one.assignment.cluster_id for one in made] == ["s/taxi", "s/taxi", ""]
     assert {one.assignment.how for one in made} == {ALIKE}
@@ -183,9 +212,9 @@ async def test_a_leaf_without_raw_names_gives_its_own(text: Asker) -> None:
 
 
 async def test_equal_texts_are_asked_about_once(server: FakeServer, text: Asker) -> None:
-    made = await carried(text, passages(1) * 20, [Place("s/taxi", 0.3)] * 20)
+    made = await carried(text, passages(1) * 20, [doubtful(0.3)] * 20)
     assert server.count() == 1
-    assert sum(one.assignment.how == "name" for one in made) == 3
+    assert sum(one.assignment.how == CHOICE for one in made) == 3
 
 
 async def test_no_images_are_no_work(server: FakeServer, text: Asker) -> None:

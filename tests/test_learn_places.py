@@ -65,6 +65,24 @@ def test_between_two_clusters_it_is_less_sure_than_within_one() -> None:
     assert one.probability > 0.8 > 0.6 > other.probability
 
 
+def test_the_clusters_that_come_into_question_are_told_its_own_first() -> None:
+    known = list("abcd") * 8 + ["h"] * 8
+    places = learnt(known, tree(x="ab", y="c", z="d"), said=list("abcd") * 8 + [UNCLEAR] * 8)
+    between = np.float32(0.8) * near("a", noise=0.0) + np.float32(0.5) * near("c", noise=0.0)
+    (place,) = places.place(between + np.float32(0.4) * near("h", noise=0.0))
+    assert [(rival.cluster_id, rival.leaf_id) for rival in place.rivals] == [
+        ("t/x/m", "a"),
+        ("t/y/m", "c"),
+        (UNCLEAR, UNCLEAR),
+    ]
+    chances = [rival.probability for rival in place.rivals]
+    assert chances == sorted(chances, reverse=True)
+    assert (place.leaf_id, place.probability) == ("a", chances[0])
+    assert 0.05 <= chances[-1] < sum(chances) <= 1.0
+    (sure,) = places.place(near("d", noise=0.0) * np.float32(2))
+    assert sure.rivals == ()
+
+
 def test_a_text_like_those_that_do_not_tell_is_unclear() -> None:
     known = list("ab") * 8 + ["c"] * 8
     said = list("ab") * 8 + [UNCLEAR] * 8

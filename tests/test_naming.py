@@ -18,7 +18,7 @@ from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
 from tests.many_captions import bring, caption, shows_one, subject
 from tests.spine import exported, run_here, settings, wish
-from tools.assign_alike import ALIKE
+from tools.assign_alike import ALIKE, CHOICE
 from tools.import_captions import import_captions
 from tools.naming_sample import naming_sample, sample_size
 from ui.settings import Profile, Role
@@ -61,6 +61,8 @@ class Told(NamedTuple):
     """Those that the language model named."""
     alike: set[int]
     """Those that were named like others."""
+    looked_at: set[int]
+    """Those of them about which the model was asked where they belong."""
 
 
 def told(folder: Path) -> Told:
@@ -70,7 +72,8 @@ def told(folder: Path) -> Told:
     author = {n: names[row["image_id"]].model for n, row in rows.items()}
     assert set(author.values()) <= {MODEL, ALIKE}
     by_model = {n for n, who in author.items() if who == MODEL}
-    return Told(rows, by_model, {*rows} - by_model)
+    alike = {*rows} - by_model
+    return Told(rows, by_model, alike, {n for n in alike if rows[n]["how"] == CHOICE})
 
 
 def sample(count: int) -> set[int]:
@@ -84,11 +87,12 @@ def at_most_looked_at(unnamed: int) -> int:
 
 
 class Grouped(NamedTuple):
-    """A workspace after an undisturbed run, what it holds, and how often a name was asked for."""
+    """A workspace after an undisturbed run, what it holds, and how often names and places were asked for."""
 
     folder: Path
     told: Told
     names_asked: int
+    places_asked: int
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +102,7 @@ def grouped(tmp_path_factory: pytest.TempPathFactory) -> Grouped:
     with FakeServer() as server:
         run(folder, server)
         assert max(server.asked().values()) == 1
-        return Grouped(folder, told(folder), server.count("NamesReply"))
+        return Grouped(folder, told(folder), server.count("NamesReply"), server.count("ChoiceReply"))
 
 
 @pytest.fixture
@@ -109,25 +113,26 @@ def folder(grouped: Grouped, tmp_path: Path) -> Path:
 
 
 def test_the_sample_is_named_and_of_the_others_a_few_are_looked_at(grouped: Grouped) -> None:
-    named, looked_at = sample(COUNT), grouped.told.by_model - sample(COUNT)
-    assert len(named) == sample_size(COUNT) == 226
-    assert named <= grouped.told.by_model
-    assert 0 < len(looked_at) <= at_most_looked_at(COUNT - 226)
-    assert grouped.names_asked == len(named) + len(looked_at)
+    named, looked_at = sample(COUNT), grouped.told.looked_at
+    assert len(named) == sample_size(COUNT) == grouped.names_asked == 226
+    assert named == grouped.told.by_model
+    # The tree too may ask for the place of a name.
+    assert 0 < len(looked_at) <= grouped.places_asked
+    assert len(looked_at) <= at_most_looked_at(COUNT - 226)
 
 
 def test_every_image_has_a_name_and_a_place(grouped: Grouped) -> None:
-    rows, by_model, alike = grouped.told
+    rows, by_model, alike, looked_at = grouped.told
     assert len(rows) == COUNT
     assert all(row["fine"] and row["name"] and 0 < row["confidence"] <= 1 for row in rows.values())
-    assert {rows[n]["how"] for n in alike} == {ALIKE}
-    assert ALIKE not in {rows[n]["how"] for n in by_model}
+    assert {rows[n]["how"] for n in alike - looked_at} == {ALIKE}
+    assert {rows[n]["how"] for n in by_model} == {"name"}
     # What the model said stands as it was said.
     assert all(rows[n]["name"] == subject(n) for n in by_model)
 
 
 def test_likeness_puts_them_where_the_model_would_have_put_them(grouped: Grouped) -> None:
-    rows, _, alike = grouped.told
+    rows, _, alike, _ = grouped.told
     plain = [n for n in alike if shows_one(n)]
     assert len(plain) > 300
     right = sum(rows[n]["fine"] == subject(n) for n in plain)
@@ -135,7 +140,7 @@ def test_likeness_puts_them_where_the_model_would_have_put_them(grouped: Grouped
 
 
 def test_those_looked_at_are_mostly_those_of_which_likeness_cannot_tell(grouped: Grouped) -> None:
-    looked_at = grouped.told.by_model - sample(COUNT)
+    looked_at = grouped.told.looked_at
     assert sum(not shows_one(n) for n in looked_at) > 0.6 * len(looked_at)
 
 
@@ -156,9 +161,10 @@ def test_new_images_ask_for_no_more_than_their_own_share(
     assert {n: row for n, row in now.rows.items() if n < COUNT} == grouped.told.rows
     sampled = sample(COUNT + 200) & new
     assert sampled <= now.by_model
-    looked_at = (now.by_model & new) - sampled
+    looked_at = now.looked_at & new
     assert len(looked_at) <= at_most_looked_at(len(new - sampled))
-    assert server.count("NamesReply") == len(sampled) + len(looked_at) < 100
+    assert server.count("NamesReply") == len(sampled)
+    assert len(sampled) + server.count("ChoiceReply") < 100
     assert all(row["fine"] for row in now.rows.values())
 
 

@@ -1,26 +1,38 @@
-"""Assign alike: images that nobody has named go to the leaf of those that they are most like."""
+"""Assign alike: images that nobody has named go to the leaf of those that they are most like.
+
+Where that is in doubt the language model chooses among the clusters that come into question, and its word is
+weighed against the likeness: the two probabilities of each cluster are multiplied, as of witnesses who do not
+know of each other. So a model that is sure decides, and one that wavers decides little.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from models.vectors import TextEmbedder
 from store.answers import Vectors
-from store.errors import ModelError
-from store.records import Assignment, Cluster, Criterion, Description, Name
+from store.records import Assignment, Cluster, Criterion, Name
 from tools.ask import Asker
-from tools.assign import assign
-from tools.learn_places import Placing
-from tools.name import SILENT, name
+from tools.assign import NONE, Choice, choose_groups
+from tools.learn_places import UNCLEAR, Place, Placing, Rival
 
 ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
 DOUBT = 0.7
-"""Probability of a place below which the language model is asked for the name, if it may be."""
+"""Probability of a place below which the language model is asked, if it may be."""
+CHOICE = "choice"
+"""The way of an assignment that the model had a word in."""
+_WORD = 0.8
+"""How sure a model is taken to be that tells no probabilities."""
+_SUREST = 0.99
+"""However sure it says it is."""
+_WHY = {
+    ALIKE: "like the images whose text does not say",
+    CHOICE: "the text fits none of the clusters that come into question",
+}
 
 
 class Carried(NamedTuple):
@@ -38,55 +50,85 @@ async def assign_alike(
     clusters: Sequence[Cluster],
     criterion: Criterion,
     text: Asker,
-    embedder: TextEmbedder,
     *,
     second_look: float,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Carried]:
-    """Place images by what was learnt from the named ones; the model names those that are in doubt.
+    """Place images by what was learnt from the named ones, and by the model's choice where that is in doubt.
 
     `vectors`: the embeddings of `texts`, shape (n, d). Same order and length as `image_ids`. An image that is
-    like those that do not tell is unclear, as they are. Of all, the share `second_look` may be asked about.
-    `on_answer` is called once an image.
+    like those that do not tell is unclear, as they are. Of all, the share `second_look` may be asked about,
+    the most doubtful first. `on_answer` is called once an image.
     """
     found = places.place(vectors)
     probability = np.array([place.probability for place in found])
     most = math.ceil(second_look * len(found))
-    doubtful = [int(n) for n in np.argsort(probability, kind="stable")[:most] if probability[n] < DOUBT]
-    said = await name([texts[n] for n in doubtful], [criterion], text)
-    named = {
-        n: Name(image_ids[n], criterion.id, answer[0], "" if answer[0] else SILENT, text.chat.name)
-        for n, answer in zip(doubtful, said, strict=True)
-        if not isinstance(answer, ModelError)
-    }
-    passages: Mapping[str, Description] = {
-        image_id: Description(image_id, criterion.id, passage)
-        for image_id, passage in zip(image_ids, texts, strict=True)
-    }
-    again = await assign(list(named.values()), passages, clusters, criterion, text, embedder)
-    looked = dict(zip(named, again, strict=True))
+    doubtful = [
+        int(n)
+        for n in np.argsort(probability, kind="stable")[:most]
+        if probability[n] < DOUBT and found[n].rivals
+    ]
+    said = await _chosen(
+        [texts[n] for n in doubtful], [found[n] for n in doubtful], clusters, criterion, text
+    )
+    weighed = {n: place for n, place in zip(doubtful, said, strict=True) if place is not None}
     leaf = {cluster.id: cluster for cluster in clusters}
     made = []
-    for n, (image_id, place) in enumerate(zip(image_ids, found, strict=True)):
-        if n in named:
-            made.append(Carried(named[n], looked[n]))
-        else:
-            made.append(_carried(image_id, criterion, leaf.get(place.leaf_id), place.probability))
+    for n, image_id in enumerate(image_ids):
+        place, how = (weighed[n], CHOICE) if n in weighed else (found[n], ALIKE)
+        made.append(_carried(image_id, criterion, leaf.get(place.leaf_id), place.probability, how))
         on_answer()
     return made
 
 
-def _carried(image_id: str, criterion: Criterion, leaf: Cluster | None, probability: float) -> Carried:
+async def _chosen(
+    texts: Sequence[str],
+    places: Sequence[Place],
+    clusters: Sequence[Cluster],
+    criterion: Criterion,
+    text: Asker,
+) -> list[Place | None]:
+    """The places after the model chose; None on a bad reply. Same order and length as `texts`."""
+    titles = {cluster.id: cluster.name for cluster in clusters}
+    # By name, lest the model read out of their order what the likeness holds for likely.
+    offered = [
+        sorted((r for r in place.rivals if r.cluster_id), key=lambda r: titles[r.cluster_id])
+        for place in places
+    ]
+    groups = [[titles[rival.cluster_id] for rival in rivals] for rivals in offered]
+    choices = await choose_groups(texts, groups, criterion, text, stage="assign")
+    return [
+        None if choice is None else _weighed(rivals, names, choice)
+        for rivals, names, choice in zip(offered, groups, choices, strict=True)
+    ]
+
+
+def _weighed(rivals: Sequence[Rival], titles: Sequence[str], choice: Choice) -> Place:
+    """The likeliest by the likeness and the model; what the likeness leaves is the chance of none of them."""
+    options = [*titles, NONE]
+    likely = [rival.probability for rival in rivals]
+    likely.append(max(0.0, 1.0 - sum(likely)))
+    sure = min(_SUREST, _WORD if choice.confidence is None else choice.confidence)
+    told = np.full(len(options), (1.0 - sure) / len(titles))
+    told[options.index(choice.group)] = sure
+    weights = np.array(likely) * told
+    first = int(weights.argmax())
+    leaf_id = rivals[first].leaf_id if first < len(rivals) else UNCLEAR
+    return Place(leaf_id, float(weights[first] / weights.sum()))
+
+
+def _carried(
+    image_id: str, criterion: Criterion, leaf: Cluster | None, probability: float, how: str
+) -> Carried:
     sure = round(probability, 3)
     if leaf is None:
-        why = "like the images whose text does not say"
         return Carried(
-            Name(image_id, criterion.id, "", why, ALIKE, sure),
-            Assignment(image_id, criterion.id, "", 0.0, ALIKE, why),
+            Name(image_id, criterion.id, "", _WHY[how], ALIKE, sure),
+            Assignment(image_id, criterion.id, "", 0.0, how, _WHY[how]),
         )
     # A leaf that a person split off by what its images show may have no raw name of its own.
     raw = leaf.names[0] if leaf.names else leaf.name
     return Carried(
         Name(image_id, criterion.id, raw, model=ALIKE, score=sure),
-        Assignment(image_id, criterion.id, leaf.id, sure, ALIKE),
+        Assignment(image_id, criterion.id, leaf.id, sure, how),
     )

@@ -235,7 +235,7 @@ class Estimator:
         return [
             self._asked("describe", seen.number if self._vision_model else 0, seen.criteria, vision=True),
             self._asked("name", sample, told.criteria),
-            Calls("name", again),
+            Calls("assign", again),
         ]
 
     def _fields(self, criterion: Criterion) -> Calls:

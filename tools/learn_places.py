@@ -25,7 +25,22 @@ _EXAMPLES = 3
 """Texts from which a place can be learnt."""
 _STRENGTH = 10.0
 """Inverse strength of the regularisation. From 3 to 30 nothing changes by a point."""
+_RIVALS = 5
+"""So many clusters come into question for a text, at most,"""
+_SLIGHT = 0.05
+"""and each of them has at least that probability."""
 _DEPTH: dict[Level, int] = {"coarse": 0, "middle": 1, "fine": 2}
+
+
+class Rival(NamedTuple):
+    """A cluster to which a text may belong, at the level that is decided first."""
+
+    cluster_id: str
+    """`UNCLEAR` for that of the texts that do not tell."""
+    leaf_id: str
+    """The likeliest leaf of it."""
+    probability: float
+    """0 to 1."""
 
 
 class Place(NamedTuple):
@@ -35,6 +50,8 @@ class Place(NamedTuple):
     """Empty when it is probably unclear."""
     probability: float
     """Of the cluster at the level that is decided first, 0 to 1."""
+    rivals: tuple[Rival, ...] = ()
+    """The clusters that come into question, its own first; none where nothing else does."""
 
 
 class Placing(Protocol):
@@ -68,12 +85,18 @@ class Places:
         names = sorted(set(self._groups))
         member = np.array([[group == name for name in names] for group in self._groups], dtype=float)
         sums = chances @ member  # (n, groups)
-        best = sums.argmax(axis=1)
-        within = np.where(member.T[best] > 0, chances, -1.0).argmax(axis=1)
-        return [
-            Place(str(self._model.classes_[leaf]), float(sums[row, group]))
-            for row, (group, leaf) in enumerate(zip(best, within, strict=True))
-        ]
+        within = np.stack([np.where(own > 0, chances, -1.0).argmax(axis=1) for own in member.T], axis=1)
+        leaves = [str(leaf) for leaf in self._model.classes_]
+        made = []
+        for ranked, leaf, sum_of in zip(np.argsort(-sums, axis=1, kind="stable"), within, sums, strict=True):
+            first = ranked[0]
+            rivals = tuple(
+                Rival(names[n], leaves[leaf[n]], float(sum_of[n]))
+                for n in ranked[:_RIVALS]
+                if sum_of[n] >= _SLIGHT
+            )
+            made.append(Place(leaves[leaf[first]], float(sum_of[first]), rivals if rivals[1:] else ()))
+        return made
 
 
 def learn_places(

@@ -109,7 +109,6 @@ async def organise_texts(
             clusters,
             criterion,
             text,
-            embedder,
             second_look=second_look(len(distinct)) if parts.second_look else 0.0,
             on_answer=on_answer,
         )

@@ -11,7 +11,7 @@ VOTES = 5
 TRIAL_VOTES = 2
 """Of these, so many for each of the lists before one of them is taken."""
 _LISTS = 2
-"""How many of the lists of as many names as a K wants are different ones, about."""
+"""How many of the lists of names are different ones, about: from one (a large model) to all (a small one)."""
 SORTED_AT_ONCE = 24
 """How many labels are sorted in one reply."""
 ODD_MOST = 24
@@ -31,5 +31,5 @@ def tree_calls(names: int, k: int | None) -> int:
     order = math.ceil(middle / SORTED_AT_ONCE)
     if k is not None:
         return ORDERS + _LISTS * VOTES * order if 2 * k < middle else 0
-    votes = ORDERS * TRIAL_VOTES + VOTES - TRIAL_VOTES
+    votes = _LISTS * TRIAL_VOTES + VOTES - TRIAL_VOTES
     return min(ODD_MOST, names // 4) + (ORDERS + votes * order if middle > FEW else 0)
