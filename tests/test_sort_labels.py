@@ -120,3 +120,20 @@ async def test_the_list_that_fits_all_labels_is_taken_though_fewer_orders_lead_t
     for leaf in (c for c in clusters if c.level == "fine"):
         above = tops[middle[leaf.parent_id]]
         assert above == ("winds" if leaf.name in WINDS else "strings")
+
+
+@pytest.mark.model
+async def test_a_list_of_what_the_labels_say_already_is_not_taken(workspace: Workspace) -> None:
+    """Flutes and trumpets would tell the labels apart better than winds do."""
+    lists = iter([["strings", "Flutes", "trumpets"]] * 4 + [["strings", "winds"]])
+
+    def sort(read: list[str], groups: list[str]) -> dict[str, str]:
+        if "winds" in groups:
+            return rightly(read)
+        return {w: "strings" if w in STRINGS else groups[1 + WINDS.index(w) % 2] for w in read}
+
+    model = LabelModel(sort=sort, groups=lambda _: next(lists))
+    counts = [NameCount(name, 10) for name in (*STRINGS, *WINDS)]
+    text, embedder = Asker(model, workspace.answers), Embedder.load(default_cache())
+    clusters = await build_hierarchy(replace(FAMILY, k=None), counts, text, embedder)
+    assert {c.name for c in clusters if c.level == "coarse"} == {"strings", "winds"}

@@ -25,6 +25,7 @@ from tools.ask import Asker
 from tools.assign import NONE, choose_groups
 from tools.broad_names import broad_names
 from tools.criterion_id import slug
+from tools.label import singular
 from tools.likeness import likeness
 from tools.meaning import leading_names, same_meaning
 from tools.medoids import Matrix, greedy, medoids, nearest_medoid, worthwhile
@@ -204,7 +205,7 @@ async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_
     see. Of its lists of names that is taken under which a few votes tell most of the middle groups. A middle
     group that no valid reply told of stays on its own.
     """
-    lists = [names for names in await make.broad_names(middle, count) if len(names) > 1]
+    lists = _wider(await make.broad_names(middle, count), middle)
     if not lists:
         return [_over(group.label, [group]) for group in middle]
     weights = _weight_of(middle)
@@ -215,6 +216,18 @@ async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_
         names = lists[told.index(max(told))]
     homes = (await _sorted(make, middle, names)).groups(weights)
     return _under(middle, [homes.get(group.label, "") for group in middle])
+
+
+def _wider(lists: Sequence[Sequence[str]], middle: Sequence[_Group]) -> list[list[str]]:
+    """The lists with names that are wider than the middle groups: none is only the plural of one.
+
+    Into a group that is called like a single one of them the others do not belong. Lists of one name sort
+    nothing. Where no other is left, they are as they were.
+    """
+    labels = {singular(group.label) for group in middle}
+    wider = [[name for name in names if singular(name) not in labels] for names in lists]
+    told = [names for names in wider if len(names) > 1]
+    return told or [[*names] for names in lists if len(names) > 1]
 
 
 async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:
