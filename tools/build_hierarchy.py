@@ -9,10 +9,9 @@ construction.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +22,12 @@ from store.grouping import NameCount
 from store.records import Cluster, Criterion, Level
 from tools.ask import Asker
 from tools.assign import NONE, choose_groups
-from tools.broad_names import broad_names
+from tools.coarse_level import coarse_level, k_groups
 from tools.criterion_id import slug
-from tools.label import singular
-from tools.likeness import likeness
 from tools.meaning import leading_names, same_meaning
-from tools.medoids import Matrix, greedy, medoids, nearest_medoid, worthwhile
-from tools.sort_labels import Sorting, sort_labels
-from tools.tree_calls import FEW, ODD_MOST, TRIAL_VOTES, VOTES
+from tools.medoids import Matrix, greedy, nearest_medoid, worthwhile
+from tools.tree_calls import ODD_MOST
+from tools.tree_groups import Builder, Group, around, over, weights_of
 
 SAME_NAME = 0.80
 """Cosine from which two names are one leaf."""
@@ -49,40 +46,6 @@ _ABSTRACT = 0.5
 """With a K below this share of the clusters that would be found without one, they are wider than any name."""
 _NEVER_MERGED = 40
 """Up to this many leaves are all kept."""
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Things under one label: leaves, or groups of leaves."""
-
-    label: str
-    members: tuple[_Group, ...] = ()
-    names: tuple[str, ...] = ()
-    weight: int = 0
-    vector: Vectors = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
-
-
-@dataclass(frozen=True)
-class _Builder:
-    """What every step needs."""
-
-    criterion: Criterion
-    text: Asker
-    embedder: TextEmbedder
-    evidence: Mapping[str, Vectors]
-    on_answer: Callable[[], None]
-
-    def alike(self, leaves: Sequence[_Group]) -> Matrix:
-        """How alike every two leaves are; shape (n, n)."""
-        vectors = np.stack([leaf.vector for leaf in leaves])
-        return likeness([leaf.label for leaf in leaves], vectors, self.evidence)
-
-    async def broad_names(self, groups: Sequence[_Group], count: int) -> list[list[str]]:
-        """Lists of at most `count` names under which the groups can be sorted, the most agreed one first."""
-        labels = [group.label for group in groups]
-        return await broad_names(
-            labels, count, self.criterion, self.text, self.embedder, on_answer=self.on_answer
-        )
 
 
 async def build_hierarchy(
@@ -108,52 +71,32 @@ async def build_hierarchy(
     """
     if not counts:
         return []
-    make = _Builder(criterion, text, embedder, evidence or {}, on_answer)
+    make = Builder(criterion, text, embedder, evidence or {}, on_answer)
     leaves = _leaves(make, counts, least=criterion.k or 0)
-    alike, weights = make.alike(leaves), _weights(leaves)
+    alike, weights = make.alike(leaves), weights_of(leaves)
     found = worthwhile(alike, weights, least=_WORTH, most=_MOST)
     if criterion.k is None:
-        middle = _around(leaves, alike, found)
+        middle = around(leaves, alike, found)
         middle = await _settled(make, leaves, alike, middle) if ask_odd else middle
-        tops = await _coarse(make, middle, ask=ask_broad)
+        tops = await coarse_level(make, middle, ask=ask_broad)
     elif criterion.k < _ABSTRACT * found:
-        tops = await _exactly(make, _around(leaves, alike, found), criterion.k)
+        tops = await k_groups(make, around(leaves, alike, found), criterion.k)
     else:
-        tops = [_parted(make, top) for top in _around(leaves, alike, criterion.k)]
+        tops = [_parted(make, top) for top in around(leaves, alike, criterion.k)]
     return _clusters(criterion.id, tops)
 
 
-def _weights(leaves: Sequence[_Group]) -> Matrix:
-    return np.array([leaf.weight for leaf in leaves], dtype=np.float64)
-
-
-def _around(leaves: Sequence[_Group], alike: Matrix, count: int) -> list[_Group]:
-    """The things around the `count` that stand best for all; each group is called as its medoid."""
-    taken = medoids(alike, _weights(leaves), count)
-    own = nearest_medoid(alike, taken)
-    return [
-        _over(leaves[medoid].label, [leaf for leaf, n in zip(leaves, own, strict=True) if n == number])
-        for number, medoid in enumerate(taken)
-    ]
-
-
-def _over(label: str, members: Sequence[_Group]) -> _Group:
-    total = np.sum([member.weight * member.vector for member in members], axis=0)
-    unit: Vectors = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
-    return _Group(label, tuple(members), weight=sum(m.weight for m in members), vector=unit)
-
-
-def _parted(make: _Builder, top: _Group) -> _Group:
+def _parted(make: Builder, top: Group) -> Group:
     """One of K clusters, with the middle ones that its leaves make."""
     leaves = top.members
     alike = make.alike(leaves)
-    count = worthwhile(alike, _weights(leaves), least=_WORTH_BELOW, most=_MOST)
-    return replace(top, members=tuple(_around(leaves, alike, count)))
+    count = worthwhile(alike, weights_of(leaves), least=_WORTH_BELOW, most=_MOST)
+    return replace(top, members=tuple(around(leaves, alike, count)))
 
 
 async def _settled(
-    make: _Builder, leaves: Sequence[_Group], alike: Matrix, groups: Sequence[_Group]
-) -> list[_Group]:
+    make: Builder, leaves: Sequence[Group], alike: Matrix, groups: Sequence[Group]
+) -> list[Group]:
     """The groups, after the model said where the leaves belong that are not much like their own.
 
     A leaf that belongs to none of the groups offered becomes one of its own if it is large enough for that; a
@@ -186,92 +129,15 @@ async def _settled(
         elif choice is not None and leaf.weight >= worth:
             homes[leaf.label] = -1
     members = [[leaf for leaf in leaves if homes[leaf.label] == n] for n in range(len(groups))]
-    alone = [_over(leaf.label, [leaf]) for leaf in leaves if homes[leaf.label] == -1]
-    return [*(_over(g.label, m) for g, m in zip(groups, members, strict=True)), *alone]
+    alone = [over(leaf.label, [leaf]) for leaf in leaves if homes[leaf.label] == -1]
+    return [*(over(g.label, m) for g, m in zip(groups, members, strict=True)), *alone]
 
 
-async def _coarse(make: _Builder, middle: Sequence[_Group], *, ask: bool) -> list[_Group]:
-    """The coarse level; of a few middle groups each is one of its own."""
-    if len(middle) <= FEW:
-        return [_over(group.label, [group]) for group in middle]
-    count = max(2, round(math.sqrt(2 * len(middle))))
-    return await _broad(make, middle, count) if ask else _around(middle, make.alike(middle), count)
-
-
-async def _broad(make: _Builder, middle: Sequence[_Group], count: int) -> list[_Group]:
-    """The model names at most `count` broad groups, then sorts the middle groups into them.
-
-    Embeddings see that surfing and swimming are near; that archery and swimming are both sports they hardly
-    see. Of its lists of names that is taken under which a few votes tell most of the middle groups. A middle
-    group that no valid reply told of stays on its own.
-    """
-    lists = _wider(await make.broad_names(middle, count), middle)
-    if not lists:
-        return [_over(group.label, [group]) for group in middle]
-    weights = _weight_of(middle)
-    names = lists[0]
-    if len(lists) > 1:
-        tried = await asyncio.gather(*(_sorted(make, middle, one, votes=TRIAL_VOTES) for one in lists))
-        told = [sorting.information(weights) for sorting in tried]
-        names = lists[told.index(max(told))]
-    homes = (await _sorted(make, middle, names)).groups(weights)
-    return _under(middle, [homes.get(group.label, "") for group in middle])
-
-
-def _wider(lists: Sequence[Sequence[str]], middle: Sequence[_Group]) -> list[list[str]]:
-    """The lists with names that are wider than the middle groups: none is only the plural of one.
-
-    Into a group that is called like a single one of them the others do not belong. Lists of one name sort
-    nothing. Where no other is left, they are as they were.
-    """
-    labels = {singular(group.label) for group in middle}
-    wider = [[name for name in names if singular(name) not in labels] for names in lists]
-    told = [names for names in wider if len(names) > 1]
-    return told or [[*names] for names in lists if len(names) > 1]
-
-
-async def _exactly(make: _Builder, middle: Sequence[_Group], k: int) -> list[_Group]:
-    """K clusters that are wider than the middle ones: named by the model, which sorts the middle ones.
-
-    Of its lists of names that is taken under which the sorting tells most of them. Where it does not find K
-    that all get something, the clusters are those around the K medoids.
-    """
-    lists = [names for names in await make.broad_names(middle, k) if len(names) == k]
-    sortings = await asyncio.gather(*(_sorted(make, middle, names) for names in lists))
-    weights = _weight_of(middle)
-    for sorting in sorted(sortings, key=lambda s: -s.information(weights)):
-        homes = sorting.groups(weights)
-        if len(homes) == len(middle) and len(set(homes.values())) == k:
-            return _under(middle, [homes[group.label] for group in middle])
-    return _around(middle, make.alike(middle), k)
-
-
-async def _sorted(
-    make: _Builder, middle: Sequence[_Group], offered: Sequence[str], *, votes: int = VOTES
-) -> Sorting:
-    labels = [group.label for group in middle]
-    return await sort_labels(
-        labels, offered, make.criterion, make.text, votes=votes, on_answer=make.on_answer
-    )
-
-
-def _weight_of(groups: Sequence[_Group]) -> dict[str, int]:
-    return {group.label: group.weight for group in groups}
-
-
-def _under(middle: Sequence[_Group], choices: Sequence[str]) -> list[_Group]:
-    """The middle groups under the names chosen for them, or under their own where that is empty."""
-    parts: dict[str, list[_Group]] = {}
-    for group, choice in zip(middle, choices, strict=True):
-        parts.setdefault(choice or group.label, []).append(group)
-    return [_over(label, part) for label, part in parts.items()]
-
-
-def _leaves(make: _Builder, counts: Sequence[NameCount], *, least: int) -> list[_Group]:
+def _leaves(make: Builder, counts: Sequence[NameCount], *, least: int) -> list[Group]:
     """Names that mean the same, under the most frequent of them; of too many, rare ones join others."""
     names = [c.name for c in counts]
     single = [
-        _Group(c.name, names=(c.name,), weight=c.images, vector=vector)
+        Group(c.name, names=(c.name,), weight=c.images, vector=vector)
         for c, vector in zip(counts, make.embedder.embed(names), strict=True)
     ]
     leads = leading_names({c.name: c.images for c in counts})
@@ -287,27 +153,27 @@ def _leaves(make: _Builder, counts: Sequence[NameCount], *, least: int) -> list[
         return leaves
     # Likeness alone would join two frequent names (guitar and violin) before a rare one goes anywhere.
     alike = make.alike(leaves)
-    kept = sorted(greedy(alike, _weights(leaves), most).taken)
+    kept = sorted(greedy(alike, weights_of(leaves), most).taken)
     return _joined(leaves, nearest_medoid(alike, kept))
 
 
-def _joined(leaves: Sequence[_Group], groups: NDArray[np.int_]) -> list[_Group]:
+def _joined(leaves: Sequence[Group], groups: NDArray[np.int_]) -> list[Group]:
     return [
         _one_leaf([leaf for leaf, g in zip(leaves, groups, strict=True) if g == n]) for n in np.unique(groups)
     ]
 
 
-def _one_leaf(leaves: Sequence[_Group]) -> _Group:
+def _one_leaf(leaves: Sequence[Group]) -> Group:
     names = tuple(name for leaf in leaves for name in leaf.names)
     lead = max(leaves, key=lambda leaf: leaf.weight)
-    return _Group(lead.label, names=names, weight=sum(leaf.weight for leaf in leaves), vector=lead.vector)
+    return Group(lead.label, names=names, weight=sum(leaf.weight for leaf in leaves), vector=lead.vector)
 
 
-def _clusters(criterion_id: str, tops: Sequence[_Group]) -> list[Cluster]:
+def _clusters(criterion_id: str, tops: Sequence[Group]) -> list[Cluster]:
     """Three levels as flat records. A group with no sub-groups of its own is repeated down to the leaves."""
     made: list[Cluster] = []
 
-    def add(level: Level, group: _Group, parent: str) -> str:
+    def add(level: Level, group: Group, parent: str) -> str:
         path = f"{parent or criterion_id}/{slug(group.label)}"
         number = sum(c.id == path or c.id.startswith(f"{path}~") for c in made)
         node = Cluster(
