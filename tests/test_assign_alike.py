@@ -13,7 +13,7 @@ import pytest
 from models.chat import ChatModel
 from models.endpoint import Endpoint
 from store.answers import Vectors
-from store.records import Cluster, Criterion
+from store.records import Cluster, Criterion, Level
 from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
@@ -25,9 +25,9 @@ from tools.naming_sample import second_look
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
 TREE = [
     Cluster("s", "subject", "coarse", "all"),
-    Cluster("s/m", "subject", "middle", "taxi or car", "s"),
-    Cluster("s/n", "subject", "middle", "frog or toad", "s"),
-    Cluster("s/frog", "subject", "fine", "frogs", "s/n", ("frog", "toad")),
+    Cluster("s/m", "subject", "middle", "vehicles", "s"),
+    Cluster("s/n", "subject", "middle", "amphibians", "s"),
+    Cluster("s/frog", "subject", "fine", "frog or toad", "s/n", ("frog", "toad")),
     Cluster("s/taxi", "subject", "fine", "taxi", "s/m", ("taxi",)),
 ]
 
@@ -172,6 +172,8 @@ async def test_nothing_is_asked_where_no_other_cluster_comes_into_question(
         # One that tells no probabilities is taken to be 0.8 sure.
         (0.60, 0.30, False, "s/frog", 0.24 / (0.24 + 0.06 + 0.01)),
         (0.68, 0.05, False, "s/taxi", 0.068 / (0.068 + 0.04 + 0.027)),
+        # What likeness leaves to no cluster on offer is much, but the model did not say that none fits.
+        (0.20, 0.05, False, "s/frog", 0.04 / (0.04 + 0.02 + 0.075)),
     ],
 )
 async def test_the_word_of_the_model_is_weighed_against_the_likeness(
@@ -184,9 +186,23 @@ async def test_the_word_of_the_model_is_weighed_against_the_likeness(
     assert made.assignment.confidence == made.name.score == pytest.approx(sure, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("level", "offered"), [("middle", "frog or toad, taxi"), ("coarse", "animals, cars")]
+)
+async def test_a_coarse_cluster_is_offered_by_its_name_another_by_its_likeliest_leaf(
+    server: FakeServer, text: Asker, level: Level, offered: str
+) -> None:
+    named = {"s/n": "animals", "s/m": "cars"}
+    clusters = [replace(c, level=level, name=named[c.id]) if c.id in named else c for c in TREE]
+    await carried(text, passages(1), [doubtful(0.6, 0.3)], clusters=clusters)
+    (digest,) = server.asked("ChoiceReply")
+    asked = str(server.bodies[digest]["messages"][-1]["content"])
+    assert f"Groups: {offered}, none of these" in asked
+
+
 async def test_what_the_likeness_leaves_is_the_chance_of_none(server: FakeServer, text: Asker) -> None:
     """The group that the model chooses is not among those that come into question: it is called `none`."""
-    clusters = [replace(c, name="other things") if c.id == "s/n" else c for c in TREE]
+    clusters = [replace(c, name="other things") if c.id == "s/frog" else c for c in TREE]
     (made,) = await carried(text, ["There is none."], [doubtful(0.2, 0.1)], clusters=clusters)
     assert (made.assignment.cluster_id, made.assignment.confidence) == ("", 0.0)
     assert made.assignment.how == CHOICE
@@ -208,7 +224,7 @@ async def test_a_leaf_without_raw_names_gives_its_own(text: Asker) -> None:
     """A person can split a leaf by what its images show; its parts then have no raw name."""
     clusters = [replace(c, names=()) if c.id == "s/frog" else c for c in TREE]
     (made,) = await carried(text, passages(1), [Place("s/frog", 0.9)], clusters=clusters)
-    assert (made.name.text, made.assignment.cluster_id) == ("frogs", "s/frog")
+    assert (made.name.text, made.assignment.cluster_id) == ("frog or toad", "s/frog")
 
 
 async def test_equal_texts_are_asked_about_once(server: FakeServer, text: Asker) -> None:

@@ -8,7 +8,7 @@ know of each other. So a model that is sure decides, and one that wavers decides
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,32 +89,44 @@ async def _chosen(
     text: Asker,
 ) -> list[Place | None]:
     """The places after the model chose; None on a bad reply. Same order and length as `texts`."""
-    titles = {cluster.id: cluster.name for cluster in clusters}
+    by_id = {cluster.id: cluster for cluster in clusters}
     # By name, lest the model read out of their order what the likeness holds for likely.
     offered = [
-        sorted((r for r in place.rivals if r.cluster_id), key=lambda r: titles[r.cluster_id])
+        sorted((_title(rival, by_id), rival) for rival in place.rivals if rival.cluster_id)
         for place in places
     ]
-    groups = [[titles[rival.cluster_id] for rival in rivals] for rivals in offered]
+    groups = [[title for title, _ in rivals] for rivals in offered]
     choices = await choose_groups(texts, groups, criterion, text, stage="assign")
     return [
-        None if choice is None else _weighed(rivals, names, choice)
-        for rivals, names, choice in zip(offered, groups, choices, strict=True)
+        None if choice is None else _weighed(dict(rivals), choice)
+        for rivals, choice in zip(offered, choices, strict=True)
     ]
 
 
-def _weighed(rivals: Sequence[Rival], titles: Sequence[str], choice: Choice) -> Place:
-    """The likeliest by the likeness and the model; what the likeness leaves is the chance of none of them."""
-    options = [*titles, NONE]
-    likely = [rival.probability for rival in rivals]
-    likely.append(max(0.0, 1.0 - sum(likely)))
+def _title(rival: Rival, by_id: Mapping[str, Cluster]) -> str:
+    """How a cluster is offered: a coarse one by its name, another by the leaf in which the text would be.
+
+    Who asked for K wide groups has their names for it; a middle cluster is called like one of its leaves.
+    """
+    cluster = by_id[rival.cluster_id]
+    return cluster.name if cluster.level == "coarse" else by_id[rival.leaf_id].name
+
+
+def _weighed(rivals: Mapping[str, Rival], choice: Choice) -> Place:
+    """The likeliest of these by the likeness and the model.
+
+    What the likeness leaves is the chance of none of them; that is taken only where the model said so too.
+    """
     sure = min(_SUREST, _WORD if choice.confidence is None else choice.confidence)
-    told = np.full(len(options), (1.0 - sure) / len(titles))
-    told[options.index(choice.group)] = sure
-    weights = np.array(likely) * told
-    first = int(weights.argmax())
-    leaf_id = rivals[first].leaf_id if first < len(rivals) else UNCLEAR
-    return Place(leaf_id, float(weights[first] / weights.sum()))
+    likely = {title: rival.probability for title, rival in rivals.items()}
+    likely[NONE] = max(0.0, 1.0 - sum(likely.values()))
+    rest = (1.0 - sure) / len(rivals)
+    weights = {title: chance * (sure if title == choice.group else rest) for title, chance in likely.items()}
+    total = sum(weights.values())
+    if choice.group != NONE:
+        del weights[NONE]
+    first = max(weights, key=lambda title: weights[title])
+    return Place(rivals[first].leaf_id if first in rivals else UNCLEAR, weights[first] / total)
 
 
 def _carried(
