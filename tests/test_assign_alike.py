@@ -18,7 +18,8 @@ from store.workspace import Workspace
 from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
 from tools.ask import Asker
-from tools.assign_alike import ALIKE, CHOICE, DOUBT, Carried, assign_alike
+from tools.assign import CHOICE
+from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike
 from tools.learn_places import UNCLEAR, Place, Places, Rival
 from tools.naming_sample import second_look
 

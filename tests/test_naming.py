@@ -18,7 +18,8 @@ from tests.fake_server import MODEL, FakeServer, Trouble
 from tests.fake_world import SCENES
 from tests.many_captions import bring, caption, shows_one, subject
 from tests.spine import exported, run_here, settings, wish
-from tools.assign_alike import ALIKE, CHOICE
+from tools.assign import CHOICE
+from tools.assign_alike import ALIKE
 from tools.import_captions import import_captions
 from tools.naming_sample import naming_sample, sample_size
 from ui.settings import Profile, Role

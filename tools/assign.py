@@ -16,6 +16,8 @@ from tools.closed_choice import choice_reply, chosen
 from tools.likeness import DECIMALS
 
 NONE = "none of these"
+CHOICE = "choice"
+"""The way of an assignment that the model had a word in."""
 _NEAR = 0.75
 """Cosine from which a name that is not in the tree falls to its nearest leaf without asking."""
 _OFFERED = 12
@@ -145,7 +147,7 @@ def _told(name: Name, descriptions: Mapping[str, Description]) -> str:
 def _chosen(name: Name, choice: Choice | None, offered: Sequence[_Near], criterion: Criterion) -> Assignment:
     if choice is None or choice.group == NONE:
         why = f"'{name.text}' fits none of the clusters"
-        return Assignment(name.image_id, criterion.id, "", 0.0, "choice", why)
+        return Assignment(name.image_id, criterion.id, "", 0.0, CHOICE, why)
     leaf = next(leaf for leaf, _ in offered if leaf.name == choice.group)
     sure = round(choice.confidence if choice.confidence is not None else 0.5, 3)
-    return Assignment(name.image_id, criterion.id, leaf.id, sure, "choice")
+    return Assignment(name.image_id, criterion.id, leaf.id, sure, CHOICE)

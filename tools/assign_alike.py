@@ -16,15 +16,13 @@ import numpy as np
 from store.answers import Vectors
 from store.records import Assignment, Cluster, Criterion, Name
 from tools.ask import Asker
-from tools.assign import NONE, Choice, choose_groups
+from tools.assign import CHOICE, NONE, Choice, choose_groups
 from tools.learn_places import UNCLEAR, Place, Placing, Rival
 
 ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
 DOUBT = 0.7
 """Probability of a place below which the language model is asked, if it may be."""
-CHOICE = "choice"
-"""The way of an assignment that the model had a word in."""
 _WORD = 0.8
 """How sure a model is taken to be that tells no probabilities."""
 _SUREST = 0.99
@@ -68,15 +66,13 @@ async def assign_alike(
         for n in np.argsort(probability, kind="stable")[:most]
         if probability[n] < DOUBT and found[n].rivals
     ]
-    said = await _chosen(
-        [texts[n] for n in doubtful], [found[n] for n in doubtful], clusters, criterion, text
-    )
+    by_id = {cluster.id: cluster for cluster in clusters}
+    said = await _chosen([texts[n] for n in doubtful], [found[n] for n in doubtful], by_id, criterion, text)
     weighed = {n: place for n, place in zip(doubtful, said, strict=True) if place is not None}
-    leaf = {cluster.id: cluster for cluster in clusters}
     made = []
     for n, image_id in enumerate(image_ids):
         place, how = (weighed[n], CHOICE) if n in weighed else (found[n], ALIKE)
-        made.append(_carried(image_id, criterion, leaf.get(place.leaf_id), place.probability, how))
+        made.append(_carried(image_id, criterion, by_id.get(place.leaf_id), place.probability, how))
         on_answer()
     return made
 
@@ -84,21 +80,21 @@ async def assign_alike(
 async def _chosen(
     texts: Sequence[str],
     places: Sequence[Place],
-    clusters: Sequence[Cluster],
+    by_id: Mapping[str, Cluster],
     criterion: Criterion,
     text: Asker,
 ) -> list[Place | None]:
     """The places after the model chose; None on a bad reply. Same order and length as `texts`."""
-    by_id = {cluster.id: cluster for cluster in clusters}
-    # By name, lest the model read out of their order what the likeness holds for likely.
+    # The likeliest comes last, so that of two that are called the same it is the one that stays.
     offered = [
-        sorted((_title(rival, by_id), rival) for rival in place.rivals if rival.cluster_id)
+        {_title(rival, by_id): rival for rival in reversed(place.rivals) if rival.cluster_id}
         for place in places
     ]
-    groups = [[title for title, _ in rivals] for rivals in offered]
+    # By name, lest the model read out of their order what the likeness holds for likely.
+    groups = [sorted(rivals) for rivals in offered]
     choices = await choose_groups(texts, groups, criterion, text, stage="assign")
     return [
-        None if choice is None else _weighed(dict(rivals), choice)
+        None if choice is None else _weighed(rivals, choice)
         for rivals, choice in zip(offered, choices, strict=True)
     ]
 

@@ -85,7 +85,9 @@ class Places:
         names = sorted(set(self._groups))
         member = np.array([[group == name for name in names] for group in self._groups], dtype=float)
         sums = chances @ member  # (n, groups)
-        within = np.stack([np.where(own > 0, chances, -1.0).argmax(axis=1) for own in member.T], axis=1)
+        # Each class is in one group, so all groups together look at each chance once.
+        columns = [np.flatnonzero(own) for own in member.T]
+        within = np.stack([own[chances[:, own].argmax(axis=1)] for own in columns], axis=1)
         leaves = [str(leaf) for leaf in self._model.classes_]
         made = []
         for ranked, leaf, sum_of in zip(np.argsort(-sums, axis=1, kind="stable"), within, sums, strict=True):
