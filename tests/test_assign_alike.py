@@ -33,16 +33,16 @@ TREE = [
 ]
 
 
-def doubtful(taxi: float, frog: float = 0.05) -> Place:
+def doubtful(taxi: float, frog: float = 0.05, *, unclear: float = 0.0) -> Place:
     """A place among the taxis of such a probability, beside the frogs."""
-    return Place("s/taxi", taxi, (Rival("s/m", "s/taxi", taxi), Rival("s/n", "s/frog", frog)))
+    return Place("s/taxi", taxi, (Rival("s/m", "s/taxi", taxi), Rival("s/n", "s/frog", frog)), unclear)
 
 
 class Given(Places):
     """Places that are known beforehand."""
 
     def __init__(self, places: Sequence[Place]) -> None:
-        super().__init__(None, "", ())
+        super().__init__(None, "", (), unclear=0.0)
         self.places = places
 
     def place(self, vectors: Vectors) -> list[Place]:
@@ -165,23 +165,30 @@ async def test_nothing_is_asked_where_no_other_cluster_comes_into_question(
 
 
 @pytest.mark.parametrize(
-    ("taxi", "frog", "told", "leaf", "sure"),
+    ("taxi", "frog", "unclear", "told", "leaf", "sure"),
     [
         # The model gives the frogs 0.9 and leaves 0.05 to each of the two other options.
-        (0.60, 0.30, True, "s/frog", 0.27 / (0.27 + 0.03 + 0.005)),
-        (0.65, 0.02, True, "s/taxi", 0.0325 / (0.0325 + 0.018 + 0.0165)),
+        (0.60, 0.30, 0.10, True, "s/frog", 0.27 / (0.27 + 0.03 + 0.005)),
+        (0.65, 0.02, 0.30, True, "s/taxi", 0.0325 / (0.0325 + 0.018 + 0.015)),
         # One that tells no probabilities is taken to be 0.8 sure.
-        (0.60, 0.30, False, "s/frog", 0.24 / (0.24 + 0.06 + 0.01)),
-        (0.68, 0.05, False, "s/taxi", 0.068 / (0.068 + 0.04 + 0.027)),
-        # What likeness leaves to no cluster on offer is much, but the model did not say that none fits.
-        (0.20, 0.05, False, "s/frog", 0.04 / (0.04 + 0.02 + 0.075)),
+        (0.60, 0.30, 0.10, False, "s/frog", 0.24 / (0.24 + 0.06 + 0.01)),
+        (0.68, 0.05, 0.27, False, "s/taxi", 0.068 / (0.068 + 0.04 + 0.027)),
+        # That the text does not tell is likeliest, but the model did not say that none fits.
+        (0.20, 0.05, 0.75, False, "s/frog", 0.04 / (0.04 + 0.02 + 0.075)),
     ],
 )
 async def test_the_word_of_the_model_is_weighed_against_the_likeness(
-    server: FakeServer, text: Asker, taxi: float, frog: float, told: bool, leaf: str, sure: float
+    server: FakeServer,
+    text: Asker,
+    taxi: float,
+    frog: float,
+    unclear: float,
+    told: bool,
+    leaf: str,
+    sure: float,
 ) -> None:
     server.trouble = Trouble(no_logprobs=not told)
-    (made,) = await carried(text, passages(1), [doubtful(taxi, frog)])
+    (made,) = await carried(text, passages(1), [doubtful(taxi, frog, unclear=unclear)])
     assert server.count("ChoiceReply") == server.count() == 1
     assert (made.assignment.cluster_id, made.assignment.how) == (leaf, CHOICE)
     assert made.assignment.confidence == made.name.score == pytest.approx(sure, abs=1e-3)
@@ -201,14 +208,15 @@ async def test_a_coarse_cluster_is_offered_by_its_name_another_by_its_likeliest_
     assert f"Groups: {offered}, none of these" in asked
 
 
-async def test_what_the_likeness_leaves_is_the_chance_of_none(server: FakeServer, text: Asker) -> None:
-    """The group that the model chooses is not among those that come into question: it is called `none`."""
+async def test_none_is_as_likely_as_that_the_text_does_not_tell(server: FakeServer, text: Asker) -> None:
+    """The group that the model chooses, 0.9 sure, is not among those in question: it is called `none`."""
     clusters = [replace(c, name="other things") if c.id == "s/frog" else c for c in TREE]
-    (made,) = await carried(text, ["There is none."], [doubtful(0.2, 0.1)], clusters=clusters)
+    silent, telling = doubtful(0.2, 0.1, unclear=0.05), doubtful(0.2, 0.1, unclear=0.005)
+    (made,) = await carried(text, ["There is none."], [silent], clusters=clusters)
     assert (made.assignment.cluster_id, made.assignment.confidence) == ("", 0.0)
     assert made.assignment.how == CHOICE
     assert made.name.unclear == made.assignment.unclear != ""
-    (made,) = await carried(text, ["There is none here."], [doubtful(0.69, 0.3)], clusters=clusters)
+    (made,) = await carried(text, ["There is none here."], [telling], clusters=clusters)
     assert made.assignment.cluster_id == "s/taxi"
 
 

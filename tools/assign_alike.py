@@ -94,8 +94,8 @@ async def _chosen(
     groups = [sorted(rivals) for rivals in offered]
     choices = await choose_groups(texts, groups, criterion, text, stage="assign")
     return [
-        None if choice is None else _weighed(rivals, choice)
-        for rivals, choice in zip(offered, choices, strict=True)
+        None if choice is None else _weighed(rivals, choice, place.unclear)
+        for rivals, choice, place in zip(offered, choices, places, strict=True)
     ]
 
 
@@ -108,14 +108,16 @@ def _title(rival: Rival, by_id: Mapping[str, Cluster]) -> str:
     return cluster.name if cluster.level == "coarse" else by_id[rival.leaf_id].name
 
 
-def _weighed(rivals: Mapping[str, Rival], choice: Choice) -> Place:
+def _weighed(rivals: Mapping[str, Rival], choice: Choice, unclear: float) -> Place:
     """The likeliest of these by the likeness and the model.
 
-    What the likeness leaves is the chance of none of them; that is taken only where the model said so too.
+    None of them is as likely as that the text does not tell, by what was learnt; not as what the likeness
+    leaves over, which lies on clusters that are like the text but too little to be offered. It is taken only
+    where the model said so too.
     """
     sure = min(_SUREST, _WORD if choice.confidence is None else choice.confidence)
     likely = {title: rival.probability for title, rival in rivals.items()}
-    likely[NONE] = max(0.0, 1.0 - sum(likely.values()))
+    likely[NONE] = unclear
     rest = (1.0 - sure) / len(rivals)
     weights = {title: chance * (sure if title == choice.group else rest) for title, chance in likely.items()}
     total = sum(weights.values())

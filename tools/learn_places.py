@@ -52,6 +52,8 @@ class Place(NamedTuple):
     """Of the cluster at the level that is decided first, 0 to 1."""
     rivals: tuple[Rival, ...] = ()
     """The clusters that come into question, its own first; none where nothing else does."""
+    unclear: float = 0.0
+    """Probability that the text does not tell, 0 to 1."""
 
 
 class Placing(Protocol):
@@ -65,11 +67,17 @@ class Placing(Protocol):
 class Places:
     """A classifier of texts into the leaves of one tree."""
 
-    def __init__(self, model: LogisticRegression | None, only: str, groups: Sequence[str]) -> None:
-        """Use `learn_places`. `groups`: for each class its cluster at the level that is decided first."""
+    def __init__(
+        self, model: LogisticRegression | None, only: str, groups: Sequence[str], *, unclear: float
+    ) -> None:
+        """Use `learn_places`. `groups`: for each class its cluster at the level that is decided first.
+
+        `unclear`: probability, 0 to 1, that any text does not tell, at least.
+        """
         self._model = model
         self._only = only
         self._groups = groups
+        self._unclear = unclear
 
     def place(self, vectors: Vectors) -> list[Place]:
         """The place of each text, in the order of `vectors`, shape (n, d).
@@ -89,15 +97,25 @@ class Places:
         columns = [np.flatnonzero(own) for own in member.T]
         within = np.stack([own[chances[:, own].argmax(axis=1)] for own in columns], axis=1)
         leaves = [str(leaf) for leaf in self._model.classes_]
+        untold = sums[:, names.index(UNCLEAR)] if UNCLEAR in names else np.zeros(len(vectors))
+        untold = np.maximum(untold, self._unclear)
         made = []
-        for ranked, leaf, sum_of in zip(np.argsort(-sums, axis=1, kind="stable"), within, sums, strict=True):
+        order = np.argsort(-sums, axis=1, kind="stable")
+        for ranked, leaf, sum_of, silent in zip(order, within, sums, untold, strict=True):
             first = ranked[0]
             rivals = tuple(
                 Rival(names[n], leaves[leaf[n]], float(sum_of[n]))
                 for n in ranked[:_RIVALS]
                 if sum_of[n] >= _SLIGHT
             )
-            made.append(Place(leaves[leaf[first]], float(sum_of[first]), rivals if rivals[1:] else ()))
+            made.append(
+                Place(
+                    leaves[leaf[first]],
+                    float(sum_of[first]),
+                    rivals if rivals[1:] else (),
+                    float(silent),
+                )
+            )
         return made
 
 
@@ -119,13 +137,15 @@ def learn_places(
         return None
     depth = _DEPTH[first]
     groups = [paths[c][depth].id if c in paths else c for c in classes]
+    # By Laplace's rule of succession: that none of so many was silent does not mean that none ever is.
+    unclear = 1.0 / (len(labels) + 2)
     if len(classes) == 1:
-        return Places(None, classes[0], groups)
+        return Places(None, classes[0], groups, unclear=unclear)
     # Loading it takes a second, and most runs that go on learn nothing.
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=_STRENGTH, max_iter=1000).fit(vectors[kept], labels)
-    return Places(model, "", groups)
+    return Places(model, "", groups, unclear=unclear)
 
 
 def _targets(leaf_ids: Sequence[str], middle: Mapping[str, str]) -> list[str | None]:
