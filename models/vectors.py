@@ -39,8 +39,7 @@ class CachedEmbedder:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if missing:
             made = dict(zip(missing, self._embedder.embed(list(missing.values())), strict=True))
-            self._answers.add_vectors(made)
-            known |= made
+            known |= self._answers.add_vectors(made)
         vectors = np.stack([known[key] for key in keys])
         return unit(vectors)
 

@@ -1,11 +1,13 @@
 """Grouping held against the papers' procedures and against clustering: the same labelled texts and model.
 
     python -m tests.bench_grouping DATA [--sets mood location] [--against kmeans,bertopic,ictc,xcluster]
-                                        [--own-k] [--sample 500] [--seed 0] [--workspace FOLDER] [--json FILE]
+                                        [--own-k] [--recorded gpt-4] [--sample 500] [--seed 0]
+                                        [--workspace FOLDER] [--json FILE]
 
 DATA is the folder of `captions-labelled/` and `ictc-recorded/`. FOLDER keeps the workspace: run again, no
 question is asked twice, so a long comparison can be stopped and gone on with. The language model is that of
-the settings in force (the embedded one, unless you set another).
+the settings in force (the embedded one, unless you set another). `--recorded` holds the answers that IC|TC's
+authors recorded of their model against it, on the same texts; the sets from `ictc-recorded/` have them.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from models.embedder import Embedder
 from models.weights import default_cache
 from store.workspace import Workspace
 from tests.labelled_sets import CAPTIONS, SETS, bring, refuse
+from tests.recorded_ictc import recorded
 from tools.compare_methods import compare_methods
 from tools.comparison import Comparison
 from tools.match_labels import match_labels
@@ -41,8 +44,11 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--against", default="kmeans,bertopic", help=f"any of: {', '.join(PEERS)}")
     parser.add_argument("--own-k", action="store_true", help="give our own method K as well")
+    parser.add_argument("--recorded", metavar="MODEL", help="gpt-4, or another with recorded answers")
     given = parser.parse_args()
     methods = chosen_methods(given.against.split(","), own=True, own_with_k=given.own_k, with_k=True)
+    if given.recorded:
+        methods.append(recorded(given.data, given.recorded))
     report(compared(given, methods), given.json)
 
 

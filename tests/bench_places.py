@@ -12,11 +12,9 @@ what they would be if every text were named.
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +24,7 @@ from models.embedder import Embedder
 from models.weights import default_cache
 from store.answers import Vectors
 from store.records import Cluster
+from tests.recorded_ictc import FOLDER, rows_of
 from tools.criterion_id import slug
 from tools.label import tidy
 from tools.learn_places import learn_places
@@ -54,27 +53,22 @@ def main() -> None:
     given = parser.parse_args()
     embedder = Embedder.load(default_cache())
     for name, model in SETS.items():
-        rows = recorded(given.data / "ictc-recorded", name, model, given.rows)
+        rows = recorded(given.data / FOLDER, name, model, given.rows)
         report(name, rows, embedder.embed(rows.texts), given.draws)
 
 
 def recorded(folder: Path, name: str, model: str, most: int) -> Rows:
     """The recorded rows, the first `most` by the hash of their text."""
-    labels = {row["image"]: tidy(row[model] or "") for row in _lines(folder / "names", name)}
-    rows = [(r["description"], labels[r["image"]], r["label"]) for r in _lines(folder / "descriptions", name)]
+    labels = {row["image"]: tidy(row[model] or "") for row in rows_of(folder / "names", name)}
+    rows = [
+        (r["description"], labels[r["image"]], r["label"]) for r in rows_of(folder / "descriptions", name)
+    ]
     rows = sorted(dict.fromkeys(rows), key=lambda r: hashlib.sha256(r[0].encode()).digest())[:most]
     classes: dict[str, Counter[str]] = defaultdict(Counter)
     for _, label, truth in rows:
         classes[label][truth] += 1
     means = {label: counts.most_common(1)[0][0] for label, counts in classes.items()}
     return Rows([row[0] for row in rows], [means[row[1]] for row in rows], [row[2] for row in rows])
-
-
-def _lines(folder: Path, name: str) -> Iterator[dict[str, str]]:
-    plain = folder / f"{name}.jsonl"
-    file = plain if plain.is_file() else plain.with_name(f"{plain.name}.gz")
-    with gzip.open(file, "rt") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
 
 
 def report(name: str, rows: Rows, vectors: Vectors, draws: int) -> None:

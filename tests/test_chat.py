@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import httpx2
@@ -307,5 +308,23 @@ def test_no_text_is_embedded_twice(server: FakeServer, tmp_path: Any) -> None:
     again = CachedEmbedder(inner, Answers(database)).embed(["b", "c"])  # type: ignore[arg-type]
     assert inner.texts == ["a", "b", "c"]
     assert first.shape == (3, 64)
-    np.testing.assert_allclose(first[1], again[0], atol=1e-3)
+    np.testing.assert_array_equal(first[1], again[0])
+    database.close()
+
+
+class _Tenths:
+    """Numbers that half precision cannot hold."""
+
+    signature = "tenths"
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return np.array([[0.1, 0.2, 0.3]] * len(texts), dtype=np.float32)
+
+
+def test_a_vector_is_the_same_when_it_is_made_and_when_it_is_found(tmp_path: Any) -> None:
+    """To the last bit: a run that goes on must build the same tree as one that never stopped."""
+    database = Database(tmp_path / "catalogue.sqlite", create=True)
+    embedder = CachedEmbedder(_Tenths(), Answers(database))
+    made, found = embedder.embed(["a"]), embedder.embed(["a"])
+    np.testing.assert_array_equal(made, found)
     database.close()

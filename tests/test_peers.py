@@ -109,7 +109,7 @@ async def test_ictc_asks_the_server_for_exactly_k_names_and_cuts_more(
     found = await peer_ictc(TEXTS, SUBJECT, text, k=2)
     schemas = [body["response_format"]["json_schema"]["schema"] for body in server.bodies.values()]
     (names,) = [s["properties"]["names"] for s in schemas if "names" in s["properties"]]
-    assert (names["minItems"], names["maxItems"]) == (2, 2)
+    assert (names["minItems"], names["maxItems"], names["items"]["maxLength"]) == (2, 2, 60)
     assert len(found.lists["flat"]) == 2
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import json
-import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
+from tests.recorded_ictc import FOLDER, cluster_names, named, rows_of
 from tools.agreement import Agreement, agreement
-from tools.partition_scores import OFF_LIST
 
 _DATASETS = {"cifar10": "cifar10", "ppmi": "ppmi", "stanford-40": "stanford40"}
 _CRITERIA = {"Object": "object", "Action": "action"}
@@ -36,11 +33,10 @@ class Published(NamedTuple):
 @pytest.fixture(scope="module")
 def table(shared_data: Path) -> list[Published]:
     """Every published row whose final answers were recorded, with what we make of them."""
-    folder = shared_data / "ictc-recorded"
+    folder = shared_data / FOLDER
     if not folder.is_dir():
         pytest.skip(f"there is no {folder}: the recorded answers of IC|TC are needed")
-    lists = json.loads((folder / "clusters.json").read_text(encoding="utf-8"))
-    names = {(one["dataset"], one["criterion"], one["llm"]): one["names"] for one in lists}
+    names = cluster_names(folder)
     with (folder / "published.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["recomputed_acc"]]
     return [_recomputed(folder, row, names[row["dataset"], row["criterion"], row["llm"]]) for row in rows]
@@ -48,30 +44,9 @@ def table(shared_data: Path) -> list[Published]:
 
 def _recomputed(folder: Path, row: dict[str, str], names: list[str]) -> Published:
     criterion = _CRITERIA.get(row["criterion"], f"instrument-{row['k']}")
-    answers = _answers(folder / "assignments", f"{_DATASETS[row['dataset']]}__{criterion}")
-    known = [name.casefold() for name in names]
-    clusters = [_named(str(answer[row["llm"]]).casefold(), known) for answer in answers]
+    answers = rows_of(folder / "assignments", f"{_DATASETS[row['dataset']]}__{criterion}")
+    clusters = [named(str(answer[row["llm"]]).casefold(), names) for answer in answers]
     return Published(row, agreement([answer["label"] for answer in answers], clusters), len(answers))
-
-
-def _named(answer: str, names: list[str]) -> str:
-    """The name that a raw answer gives: it is one but for marks around it, or holds one and no other.
-
-    The data's README speaks of a case-blind match only. That "clapping." and "... Answer: frog" count was
-    found by the column of unmatched answers, which no narrower reading reproduces; the scores that the tests
-    compare had no part in it.
-    """
-    bare = answer.strip(" \n.:\"'")
-    if bare in names:
-        return bare
-    held = [name for name in names if re.search(rf"\b{re.escape(name)}\b", answer)]
-    return held[0] if len(held) == 1 else OFF_LIST
-
-
-def _answers(folder: Path, stem: str) -> list[dict[str, Any]]:
-    (file,) = folder.glob(f"{stem}.jsonl*")
-    text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_every_recorded_row_is_there(table: list[Published]) -> None:

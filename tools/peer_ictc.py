@@ -7,6 +7,7 @@ and 3; step 1, the text of each image, is given. The prompts are our own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from pydantic import Field, create_model
 
@@ -19,11 +20,15 @@ from tools.partition_scores import UNCLEAR
 from tools.peer_choose import distinct, peer_choose
 from tools.peer_labels import LabelCount, peer_labels
 
+_NAME_CHARS = 60
+"""No name is longer: a small model that has to stop at K names else writes all other labels into the last."""
+_Name = Annotated[str, Field(json_schema_extra={"maxLength": _NAME_CHARS})]
+
 
 class NamesReply(Schema):
     """What the model makes of the counts."""
 
-    names: list[str]
+    names: list[_Name]
 
 
 async def peer_ictc(
@@ -67,7 +72,7 @@ async def _names(counts: Sequence[LabelCount], criterion: Criterion, text: Asker
     """The names, `k` at most."""
     # The server is to write exactly k; a reply that has more or fewer all the same is not thrown away.
     exactly = Field(json_schema_extra={"minItems": k, "maxItems": k})
-    reply = create_model("NamesReply", __base__=NamesReply, names=(list[str], exactly))
+    reply = create_model("NamesReply", __base__=NamesReply, names=(list[_Name], exactly))
     turns = render("peer_ictc_names", counts=counts, count=k, criterion=criterion)
     answer = await text.ask("peer_names", Question(turns, reply, max_tokens=50 + 16 * k))
     names = distinct(answer.value.names)[:k]
