@@ -191,17 +191,9 @@ def _colours(prompt: str) -> list[str]:
     return sorted((c for c, count in colours.items() if count), key=lambda c: -colours[c])
 
 
-ODDMENTS = "oddments"
-"""A group that holds nothing."""
-
-
 def _broad(labels: Sequence[str]) -> list[str]:
-    """The groups that hold any of the labels, by member or by their own name.
-
-    In some orders of the labels one more, for the list of a real model hangs on the order too.
-    """
-    held = [name for name, members in GROUPS.items() if {*labels} & {name, *members}] or list(labels[:2])
-    return [*held, ODDMENTS] if labels[0] > labels[-1] else held
+    """The groups that hold any of the labels, by member or by their own name."""
+    return [name for name, members in GROUPS.items() if {*labels} & {name, *members}] or list(labels[:2])
 
 
 def _home(label: str, groups: Sequence[str]) -> str:
