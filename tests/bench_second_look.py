@@ -23,7 +23,6 @@ from store.records import Cluster, Level
 from tests.bench_grouping import opened, parser_of
 from tools.assign import CHOICE
 from tools.assign_alike import ALIKE
-from tools.evaluate import clusters_at
 from tools.learn_places import Place, Placing, learn_places
 from tools.method import Means
 from tools.own_method import ALL_PARTS, OrganisedTexts, organise_texts
@@ -93,7 +92,7 @@ async def looked(sample: Sample, means: Means, *, with_k: bool) -> Looked:
         )
         for way, parts in WAYS.items()
     }
-    at = {way: _clusters(sample.texts, one, level) for way, one in made.items()}
+    at = {way: one.at(level, sample.texts) for way, one in made.items()}
     # A named text can be a choice as well; it is placed by that in each way.
     doubtful = [
         n
@@ -103,11 +102,6 @@ async def looked(sample: Sample, means: Means, *, with_k: bool) -> Looked:
     mostly = _classes(at["both"], sample.truth, set(doubtful))
     right = {way: sum(mostly.get(found[n]) == sample.truth[n] for n in doubtful) for way, found in at.items()}
     return Looked(sample.labelled.criterion, len(sample.texts), len(doubtful), right)
-
-
-def _clusters(texts: Sequence[str], made: OrganisedTexts, level: Level) -> list[str]:
-    leaves = [made.assignments[t].cluster_id if t in made.assignments else "" for t in texts]
-    return list(clusters_at(level, leaves, made.clusters))
 
 
 def _how(made: OrganisedTexts, text: str) -> str:

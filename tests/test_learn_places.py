@@ -170,13 +170,11 @@ def test_two_texts_that_do_not_tell_are_too_few_to_call_others_unclear() -> None
 @pytest.mark.parametrize("only", ["a", UNCLEAR])
 def test_where_all_are_of_one_place_so_are_the_others(only: str) -> None:
     places = learnt(["a"] * 5, tree(x="a", y="b"), said=[only] * 5)
-    found = places.place(near("a", "h", seed=2))
-    assert [(place.leaf_id, place.probability) for place in found] == [(only, 1.0)] * 2
+    assert places.place(near("a", "h", seed=2)) == [Place(only, 1.0)] * 2
 
 
 def test_without_a_tree_all_are_unclear() -> None:
-    (place,) = learnt(["a"] * 5, [], said=[UNCLEAR] * 5).place(near("a"))
-    assert (place.leaf_id, place.probability) == (UNCLEAR, 1.0)
+    assert learnt(["a"] * 5, [], said=[UNCLEAR] * 5).place(near("a")) == [Place(UNCLEAR, 1.0)]
 
 
 def test_from_nothing_nothing_is_learnt() -> None:

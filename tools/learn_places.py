@@ -53,7 +53,8 @@ class Place(NamedTuple):
     rivals: tuple[Rival, ...] = ()
     """The clusters that come into question, its own first; none where nothing else does."""
     unclear: float = 0.0
-    """Probability that the text does not tell, 0 to 1."""
+    """Probability that the text does not tell, 0 to 1; it is what the rivals are weighed against, and 0 where
+    only one place was learnt."""
 
 
 class Placing(Protocol):

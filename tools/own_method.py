@@ -66,6 +66,12 @@ class OrganisedTexts:
     failed: int
     """Texts that were to be named and had no valid reply; they are placed like the unnamed."""
 
+    def at(self, level: Level, texts: Sequence[str]) -> Sequence[str]:
+        """The cluster of each text at a level, in the order of `texts`; as `clusters_at` has it."""
+        places = self.assignments
+        leaves = [places[passage].cluster_id if passage in places else "" for passage in texts]
+        return clusters_at(level, leaves, self.clusters)
+
 
 async def organise_texts(
     texts: Sequence[str],
@@ -132,10 +138,8 @@ async def own(
         parts=parts,
         on_answer=means.on_answer,
     )
-    places = made.assignments
-    leaves = [places[passage].cluster_id if passage in places else "" for passage in texts]
     return Grouped(
-        levels={level: clusters_at(level, leaves, made.clusters) for level in LEVELS},
+        levels={level: made.at(level, texts) for level in LEVELS},
         lists={level: [c.name for c in made.clusters if c.level == level] for level in LEVELS},
         names={cluster.id: cluster.name for cluster in made.clusters},
         notes=(f"{made.failed:,} texts had no valid reply when they were labelled",) if made.failed else (),
