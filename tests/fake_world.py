@@ -123,7 +123,8 @@ def answer(schema: Mapping[str, Any], prompt: str, image: str) -> Any:
         case ["name"]:
             return {"name": _common_name(_listed(prompt, "Labels") or _colours(prompt))}
         case ["groups"]:
-            return {"groups": _broad(_listed(prompt, "Labels"))}
+            (count,) = re.findall(r"^Find (\d+) groups", prompt, re.MULTILINE)[-1:]
+            return {"groups": _broad(_listed(prompt, "Labels"))[: int(count)]}
         case ["names"]:
             return {"names": _k_names(_uncounted(_listed(prompt, "Labels")), fields["names"])}
         case ["coarse", "fine", "middle"]:

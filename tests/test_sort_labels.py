@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ async def test_the_vote_of_several_orders_decides(workspace: Workspace) -> None:
     assert found.groups(dict.fromkeys(labels, 1)) == rightly(labels)
     assert len(model.sorted) == len({*map(tuple, model.sorted)}) == VOTES
     wrong = {read[0] for read in model.sorted if read[0] in WINDS}
-    assert {label for label, shares in found.votes.items() if max(shares.values()) < 1} == wrong != set()
+    assert {label for label, votes in found.votes.items() if max(votes.values()) < VOTES} == wrong != set()
     again = await sort_labels(labels[::-1], ["strings", "winds"], FAMILY, Asker(model, workspace.answers))
     assert again == found
     assert len(model.sorted) == VOTES
@@ -69,26 +70,49 @@ async def test_no_other_group_and_no_gap_is_taken(workspace: Workspace) -> None:
 
 
 def test_a_divided_vote_is_read_against_the_leaning_of_all_votes() -> None:
-    votes = {label: {"strings": 1.0, "winds": 0.0} for label in STRINGS}
-    votes |= {label: {"strings": 0.2, "winds": 0.8} for label in WINDS[1:]}
-    votes |= {"flute": {"strings": 0.6, "winds": 0.4}}
+    votes = {label: {"strings": 5, "winds": 0} for label in STRINGS}
+    votes |= {label: {"strings": 1, "winds": 4} for label in WINDS[1:]}
+    votes |= {"flute": {"strings": 3, "winds": 2}}
     weights = dict.fromkeys(votes, 10) | {"flute": 1}
     assert Sorting(votes).groups(weights) == rightly(list(votes))
     # One stray vote moves nothing, however rare the group is.
-    sure = {label: {"strings": 0.8, "winds": 0.2} for label in STRINGS}
+    sure = {label: {"strings": 4, "winds": 1} for label in STRINGS}
     assert set(Sorting(sure).groups(weights).values()) == {"strings"}
 
 
 def test_votes_tell_most_when_groups_are_of_like_size_and_votes_not_divided() -> None:
-    def told(*winds: float) -> float:
-        labels = {str(n): {"strings": 1 - share, "winds": share} for n, share in enumerate(winds)}
-        return Sorting(labels).information(dict.fromkeys(labels, 3))
+    def told(*winds: int) -> float:
+        return voted(*winds).information(dict.fromkeys(map(str, range(len(winds))), 3))
 
-    assert told(0, 0, 1, 1) == pytest.approx(1.0)
-    assert told(0, 0, 0, 1) == pytest.approx(0.811, abs=1e-3)
-    assert told(0, 0, 0.5, 1) < told(0, 0, 1, 1)
-    assert told(0.5, 0.5, 0.5, 0.5) == told(0, 0, 0, 0) == 0.0
+    assert told(0, 0, 4, 4) == pytest.approx(1.0)
+    assert told(0, 0, 0, 4) == pytest.approx(0.811, abs=1e-3)
+    assert told(0, 0, 2, 4) < told(0, 0, 4, 4)
+    assert told(2, 2, 2, 2) == told(0, 0, 0, 0) == 0.0
     assert Sorting({}).information({}) == 0.0
+
+
+def test_agreement_is_kappa_of_fleiss() -> None:
+    """Of the pairs of votes 6/6, 3/6 and 6/6 agree; 7 of all 12 votes are for the strings."""
+    alike = dict.fromkeys(map(str, range(3)), 7)
+    chance = (7 / 12) ** 2 + (5 / 12) ** 2
+    assert voted(0, 1, 4).agreement(alike) == pytest.approx((5 / 6 - chance) / (1 - chance))
+    assert voted(0, 0, 4, 4).agreement(dict.fromkeys("0123", 1)) == 1.0
+    # Nothing is parted, or nothing can be compared.
+    assert voted(4, 4, 4).agreement(alike) == 0.0
+    assert Sorting({"0": {"strings": 1, "winds": 0}, "1": {"strings": 0, "winds": 1}}).agreement(alike) == 0.0
+    assert Sorting({}).agreement({}) == 0.0
+    # Divided labels count as much as they weigh.
+    assert voted(0, 4, 2).agreement({"0": 9, "1": 9, "2": 1}) > voted(0, 4, 2).agreement(alike) > 0
+    # Chance agrees on two groups more often than on four: the same votes say less there.
+    two = {str(n): {"a": 3 - n % 2, "b": 1 + n % 2} for n in range(4)}
+    four = {str(n): {"abcd"[n]: 3, "abcd"[(n + 1) % 4]: 1} for n in range(4)}
+    ones = dict.fromkeys("0123", 1)
+    assert Sorting(four).agreement(ones) > Sorting(two).agreement(ones)
+
+
+def voted(*winds: int) -> Sorting:
+    """Labels of four votes each, so many for the winds."""
+    return Sorting({str(n): {"strings": 4 - count, "winds": count} for n, count in enumerate(winds)})
 
 
 @pytest.mark.model
@@ -98,7 +122,7 @@ async def test_the_list_that_fits_all_labels_is_taken_though_fewer_orders_lead_t
 ) -> None:
     """Under strings and brass the flute, the oboe and the clarinet go now here, now there."""
     homeless = ("flute", "oboe", "clarinet")
-    lists = iter([["brass", "strings"]] * 3 + [["strings", "winds"]] * 2)
+    lists = cycle([["brass", "strings"], ["brass", "strings"], ["strings", "winds"]])
     turns = iter(range(1_000))
 
     def sort(read: list[str], groups: list[str]) -> dict[str, str]:
@@ -125,7 +149,9 @@ async def test_the_list_that_fits_all_labels_is_taken_though_fewer_orders_lead_t
 @pytest.mark.model
 async def test_a_list_of_what_the_labels_say_already_is_not_taken(workspace: Workspace) -> None:
     """Flutes and trumpets would tell the labels apart better than winds do."""
-    lists = iter([["strings", "Flutes", "trumpets"]] * 4 + [["strings", "winds"]])
+    lists = cycle(
+        [["strings", "Flutes", "trumpets"], ["strings", "Flutes", "trumpets"], ["strings", "winds"]]
+    )
 
     def sort(read: list[str], groups: list[str]) -> dict[str, str]:
         if "winds" in groups:
@@ -137,3 +163,48 @@ async def test_a_list_of_what_the_labels_say_already_is_not_taken(workspace: Wor
     text, embedder = Asker(model, workspace.answers), Embedder.load(default_cache())
     clusters = await build_hierarchy(replace(FAMILY, k=None), counts, text, embedder)
     assert {c.name for c in clusters if c.level == "coarse"} == {"strings", "winds"}
+
+
+@pytest.mark.model
+async def test_where_all_go_into_one_group_the_broad_ones_are_those_around_medoids(
+    workspace: Workspace,
+) -> None:
+    model = LabelModel(
+        sort=lambda read, _: dict.fromkeys(read, "instruments of the orchestra"),
+        groups=lambda _: ["instruments of the orchestra", "toys"],
+    )
+    counts = [NameCount(name, 10) for name in (*STRINGS, *WINDS)]
+    text, embedder = Asker(model, workspace.answers), Embedder.load(default_cache())
+    clusters = await build_hierarchy(replace(FAMILY, k=None), counts, text, embedder)
+    middle = {c.name for c in clusters if c.level == "middle"}
+    tops = [c.name for c in clusters if c.level == "coarse"]
+    assert 1 < len(tops) < len(middle)
+    assert {*tops} <= middle
+
+
+@pytest.mark.model
+async def test_how_many_broad_groups_there_are_is_told_by_how_well_they_part_the_labels(
+    workspace: Workspace,
+) -> None:
+    """Four families tell more than two; if half of the labels go now here, now there, two are taken."""
+    families = ["bowed", "plucked", "woodwinds", "brass winds"]
+
+    async def tops(*, doubtful: bool) -> set[str]:
+        turns = cycle(families)
+
+        def sort(read: list[str], groups: list[str]) -> dict[str, str]:
+            if len(groups) == 2:
+                return rightly(read)
+            sure = {w: families[2 * (w in WINDS) + sorted([*STRINGS, *WINDS]).index(w) % 2] for w in read}
+            return {w: next(turns) if doubtful and n % 2 else sure[w] for n, w in enumerate(read)}
+
+        lists = cycle([families, ["strings", "winds"]])
+        text = Asker(LabelModel(sort=sort, groups=lambda _: next(lists)), workspace.answers)
+        counts = [NameCount(name, 10) for name in (*STRINGS, *WINDS)]
+        # Another question, so that no answer of the other time is found.
+        criterion = replace(FAMILY, k=None, definition=f"Which family it is of ({doubtful}).")
+        clusters = await build_hierarchy(criterion, counts, text, Embedder.load(default_cache()))
+        return {c.name for c in clusters if c.level == "coarse"}
+
+    assert await tops(doubtful=False) == {*families}
+    assert await tops(doubtful=True) == {"strings", "winds"}

@@ -39,13 +39,14 @@ async def broad_names(
     text: Asker,
     embedder: TextEmbedder,
     *,
+    shown: int = ORDERS,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[list[str]]:
     """Lists of at most `count` names for broad groups of `labels`, the most agreed one first.
 
-    `labels` are different from each other; their order does not matter. The names of a list are different in
-    meaning, and say something; no two lists have the same names. None when the model has no valid reply, or
-    none that names anything.
+    `labels` are different from each other; their order does not matter: they are shown in `shown` orders. The
+    names of a list are different in meaning, and say something; no two lists have the same names. None when
+    the model has no valid reply, or none that names anything.
     """
     questions = [
         Question(
@@ -53,7 +54,7 @@ async def broad_names(
             BroadReply,
             max_tokens=200,
         )
-        for order in orders(labels, ORDERS)
+        for order in orders(labels, shown)
     ]
     answers = await text.ask_many("hierarchy", questions, on_answer=on_answer)
     said = [
@@ -62,8 +63,13 @@ async def broad_names(
     found = [_different(names, embedder)[:count] for names in said if names]
     # A list of one name sorts nothing, however many agree on it.
     ranked = _by_agreement([names for names in found if len(names) > 1] or found, embedder)
+    return distinct_lists(ranked)
+
+
+def distinct_lists(lists: Sequence[list[str]]) -> list[list[str]]:
+    """The lists, of those with the same names the first."""
     distinct: dict[frozenset[str], list[str]] = {}
-    for names in ranked:
+    for names in lists:
         distinct.setdefault(frozenset(map(str.casefold, names)), names)
     return list(distinct.values())
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from itertools import chain
 
-from tools.broad_names import broad_names
+from tools.broad_names import broad_names, distinct_lists
 from tools.label import singular
 from tools.sort_labels import Sorting, sort_labels
-from tools.tree_calls import FEW, TRIAL_VOTES, VOTES
+from tools.tree_calls import FEW, ORDERS, ORDERS_OF_LENGTH, TRIAL_VOTES, VOTES
 from tools.tree_groups import Builder, Group, around, over
+
+_TWO = 2
+_SLIGHT = 0.1
+"""So much lower a kappa may be by chance: it comes from a few votes on some ten labels."""
 
 
 async def coarse_level(make: Builder, middle: Sequence[Group], *, ask: bool) -> list[Group]:
@@ -23,27 +28,35 @@ async def coarse_level(make: Builder, middle: Sequence[Group], *, ask: bool) -> 
     """
     if len(middle) <= FEW:
         return [over(group.label, [group]) for group in middle]
-    count = max(2, round(math.sqrt(2 * len(middle))))
+    count = round(math.sqrt(2 * len(middle)))
     return await _broad(make, middle, count) if ask else around(middle, make.alike(middle), count)
 
 
 async def _broad(make: Builder, middle: Sequence[Group], count: int) -> list[Group]:
-    """The model names at most `count` broad groups, then sorts the middle groups into them.
+    """The model names two broad groups, or at most `count`, then sorts the middle groups into them.
 
-    Of its lists of names that is taken under which a few votes tell most of the middle groups. A middle
-    group that no valid reply told of stays on its own.
+    How many kinds there are (indoors and outdoors; home, street, school, forest) is told by trial: of the
+    lists of names on which a few votes agree about as well as on any, that one is taken under which they tell
+    most of the middle groups. A middle group that no valid reply told of stays on its own. Where all are
+    sorted into one, which parts nothing, the broad groups are those around medoids.
     """
-    lists = _wider(await _names(make, middle, count), middle)
+    named = await asyncio.gather(*(_names(make, middle, n, shown=ORDERS_OF_LENGTH) for n in (count, _TWO)))
+    lists = _wider(distinct_lists([*chain.from_iterable(named)]), middle)
     if not lists:
         return [over(group.label, [group]) for group in middle]
+    names = lists[0] if len(lists) == 1 else await _best(make, middle, lists)
+    homes = (await _sorted(make, middle, names)).groups(_weight_of(middle))
+    found = _under(middle, [homes.get(group.label, "") for group in middle])
+    return found if len(found) > 1 else around(middle, make.alike(middle), count)
+
+
+async def _best(make: Builder, middle: Sequence[Group], lists: Sequence[Sequence[str]]) -> Sequence[str]:
+    """The most telling of the lists that part the middle groups about as well as any."""
+    tried = await asyncio.gather(*(_sorted(make, middle, one, votes=TRIAL_VOTES) for one in lists))
     weights = _weight_of(middle)
-    names = lists[0]
-    if len(lists) > 1:
-        tried = await asyncio.gather(*(_sorted(make, middle, one, votes=TRIAL_VOTES) for one in lists))
-        told = [sorting.information(weights) for sorting in tried]
-        names = lists[told.index(max(told))]
-    homes = (await _sorted(make, middle, names)).groups(weights)
-    return _under(middle, [homes.get(group.label, "") for group in middle])
+    agreed = [sorting.agreement(weights) for sorting in tried]
+    parting = [n for n, kappa in enumerate(agreed) if kappa >= max(agreed) - _SLIGHT]
+    return lists[max(parting, key=lambda n: tried[n].information(weights))]
 
 
 def _wider(lists: Sequence[Sequence[str]], middle: Sequence[Group]) -> list[list[str]]:
@@ -74,11 +87,13 @@ async def k_groups(make: Builder, middle: Sequence[Group], k: int) -> list[Group
     return around(middle, make.alike(middle), k)
 
 
-async def _names(make: Builder, middle: Sequence[Group], count: int) -> list[list[str]]:
+async def _names(
+    make: Builder, middle: Sequence[Group], count: int, *, shown: int = ORDERS
+) -> list[list[str]]:
     """Lists of at most `count` names under which the groups can be sorted, the most agreed one first."""
     labels = [group.label for group in middle]
     return await broad_names(
-        labels, count, make.criterion, make.text, make.embedder, on_answer=make.on_answer
+        labels, count, make.criterion, make.text, make.embedder, shown=shown, on_answer=make.on_answer
     )
 
 

@@ -4,8 +4,12 @@ A small model that is shown one label at a time follows its leaning to one of th
 puts the flute to the strings, beside the violin to the winds. So all are sorted in one reply, in several
 orders, and the vote decides (self-consistency; Wang et al. 2023). What is left of the leaning is taken out
 where the vote is divided: the label goes to the group that got more of its votes than of all votes (batch
-calibration; Zhou et al. 2024). Of several lists of groups that one is best under which the votes tell most of
-the labels: the groups are of like size and the votes not divided (Krause, Perona and Gomes 2010).
+calibration; Zhou et al. 2024).
+
+Two figures say how good a list of groups is for the labels. By the agreement of the votes it is seen whether
+the groups part the labels at all: Fleiss' kappa (1971), which leaves out what chance would agree on, so that
+two groups are held against five. The information of the votes says how much a list tells: it is greatest when
+many groups are of like size and the votes not divided (Krause, Perona and Gomes 2010).
 """
 
 from __future__ import annotations
@@ -29,39 +33,67 @@ from tools.tree_calls import SORTED_AT_ONCE, VOTES
 _TOKENS_A_LABEL = 24
 _SURE = 0.75
 """The share of its votes from which a label stays where they put it."""
+_DECIMALS = 9
+"""What is summed in another order differs in the last digits, and is tied all the same."""
 
 
 class Sorting(NamedTuple):
     """How labels were sorted into groups."""
 
-    votes: Mapping[str, Mapping[str, float]]
-    """Label to the share of its votes that each group got; what no valid reply told of is left out."""
+    votes: Mapping[str, Mapping[str, int]]
+    """Label to how many of its votes each group got; what no valid reply told of is left out."""
 
     def groups(self, weights: Mapping[str, int]) -> dict[str, str]:
         """Label to its group; `weights` are the images of each label."""
-        whole = self._whole(weights)
+        whole = self.sizes(weights)
         found = {}
-        for label, shares in self.votes.items():
+        for label, shares in self._shares().items():
             first = max(shares, key=lambda group: shares[group])
             if shares[first] < _SURE:
                 first = max(shares, key=lambda group: shares[group] / max(whole[group], 1e-9))
             found[label] = first
         return found
 
+    def agreement(self, weights: Mapping[str, int]) -> float:
+        """How far the votes agree on the labels, beyond chance: Fleiss' kappa, each label by its weight.
+
+        1: on all of them; 0: as if the groups were drawn by lot, or when there is but one. Labels with a
+        single vote do not count.
+        """
+        told = {label: counts for label, counts in self.votes.items() if sum(counts.values()) > 1}
+        total = sum(weights[label] for label in told)
+        by_chance = sum(share**2 for share in Sorting(told).sizes(weights).values())
+        if not total or by_chance >= 1.0:
+            return 0.0
+        agreed = sum(weights[label] * _agreed(counts.values()) for label, counts in told.items()) / total
+        return round((agreed - by_chance) / (1.0 - by_chance), _DECIMALS)
+
     def information(self, weights: Mapping[str, int]) -> float:
         """What the votes tell of the labels: the mutual information of label and group, in bits."""
         total = sum(weights[label] for label in self.votes) or 1
-        divided = sum(weights[label] * _entropy(shares.values()) for label, shares in self.votes.items())
-        # What is summed in another order differs in the last digits, and is tied all the same.
-        return round(_entropy(self._whole(weights).values()) - divided / total, 9)
+        divided = sum(weights[label] * _entropy(shares.values()) for label, shares in self._shares().items())
+        return round(_entropy(self.sizes(weights).values()) - divided / total, _DECIMALS)
 
-    def _whole(self, weights: Mapping[str, int]) -> dict[str, float]:
+    def sizes(self, weights: Mapping[str, int]) -> dict[str, float]:
         """The share of all votes that each group got."""
         total = sum(weights[label] for label in self.votes) or 1
         whole: Counter[str] = Counter()
-        for label, shares in self.votes.items():
+        for label, shares in self._shares().items():
             whole.update({group: weights[label] * share / total for group, share in shares.items()})
         return dict(whole)
+
+    def _shares(self) -> dict[str, dict[str, float]]:
+        """Label to the share of its votes that each group got."""
+        return {
+            label: {group: count / sum(counts.values()) for group, count in counts.items()}
+            for label, counts in self.votes.items()
+        }
+
+
+def _agreed(counts: Iterable[int]) -> float:
+    """The share of the pairs of votes on one label that say the same."""
+    votes = [*counts]
+    return sum(math.comb(count, 2) for count in votes) / math.comb(sum(votes), 2)
 
 
 def _entropy(shares: Iterable[float]) -> float:
@@ -98,12 +130,7 @@ async def sort_labels(
         said = cast("Any", answer.value)
         for number, label in enumerate(part):
             counts.setdefault(label, Counter())[getattr(said, _field(number))] += 1
-    return Sorting(
-        {
-            label: {group: counted[group] / counted.total() for group in groups}
-            for label, counted in counts.items()
-        }
-    )
+    return Sorting({label: {group: counted[group] for group in groups} for label, counted in counts.items()})
 
 
 def _reply(labels: Sequence[str], groups: Sequence[str]) -> type[Schema]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 
 ORDERS = 5
-"""In how many orders the labels are shown when broad groups are asked for."""
+"""In how many orders the labels are shown when K broad groups are asked for."""
+ORDERS_OF_LENGTH = 3
+"""The same where it is open how many broad groups there are, for each of the lengths that are asked for."""
+_LENGTHS = 2
+"""How many lengths are asked for: two groups, and more of them."""
 VOTES = 5
 """In how many orders labels are sorted into a list of broad groups."""
-TRIAL_VOTES = 2
+TRIAL_VOTES = 3
 """Of these, so many for each of the lists before one of them is taken."""
-_LISTS = 2
-"""How many of the lists of names are different ones, about: from one (a large model) to all (a small one)."""
+_LISTS = 3
+"""How many of all these lists of names are different ones, about: from one a length (a large model) to nearly
+all (a small one)."""
+_LISTS_OF_K = 2
+"""The same where K groups are asked for."""
 SORTED_AT_ONCE = 24
 """How many labels are sorted in one reply."""
 ODD_MOST = 24
@@ -30,6 +37,7 @@ def tree_calls(names: int, k: int | None) -> int:
     middle = min(names, round(2 * math.sqrt(names)))
     order = math.ceil(middle / SORTED_AT_ONCE)
     if k is not None:
-        return ORDERS + _LISTS * VOTES * order if 2 * k < middle else 0
+        return ORDERS + _LISTS_OF_K * VOTES * order if 2 * k < middle else 0
     votes = _LISTS * TRIAL_VOTES + VOTES - TRIAL_VOTES
-    return min(ODD_MOST, names // 4) + (ORDERS + votes * order if middle > FEW else 0)
+    broad = _LENGTHS * ORDERS_OF_LENGTH + votes * order
+    return min(ODD_MOST, names // 4) + (broad if middle > FEW else 0)
