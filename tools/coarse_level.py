@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from tools.broad_names import broad_names, distinct_lists
 from tools.label import singular
@@ -21,42 +22,67 @@ _SLIGHT = 0.1
 """So much lower a kappa may be by chance: it comes from a few votes on some ten labels."""
 
 
+class Tried(NamedTuple):
+    """A list of names for broad groups, and what a few votes say of it."""
+
+    names: list[str]
+    agreement: float
+    """Of the votes, beyond chance (`tools.sort_labels.Sorting.agreement`)."""
+    information: float
+    """What they tell of the middle groups, in bits."""
+
+
 async def coarse_level(make: Builder, middle: Sequence[Group], *, ask: bool) -> list[Group]:
     """The coarse level: a few broad groups, or without `ask` those around medoids of the middle ones.
 
-    Of a few middle groups each is one of its own.
+    Of a few middle groups each is one of its own. Else the model names the broad ones and sorts the middle
+    ones into them: one that no valid reply told of stays on its own. Where all are sorted into one, which
+    parts nothing, the broad groups are those around medoids.
     """
     if len(middle) <= FEW:
         return [over(group.label, [group]) for group in middle]
-    count = round(math.sqrt(2 * len(middle)))
-    return await _broad(make, middle, count) if ask else around(middle, make.alike(middle), count)
-
-
-async def _broad(make: Builder, middle: Sequence[Group], count: int) -> list[Group]:
-    """The model names two broad groups, or at most `count`, then sorts the middle groups into them.
-
-    How many kinds there are (indoors and outdoors; home, street, school, forest) is told by trial: of the
-    lists of names on which a few votes agree about as well as on any, that one is taken under which they tell
-    most of the middle groups. A middle group that no valid reply told of stays on its own. Where all are
-    sorted into one, which parts nothing, the broad groups are those around medoids.
-    """
-    named = await asyncio.gather(*(_names(make, middle, n, shown=ORDERS_OF_LENGTH) for n in (count, _TWO)))
-    lists = _wider(distinct_lists([*chain.from_iterable(named)]), middle)
-    if not lists:
+    around_medoids = around(middle, make.alike(middle), _count(middle))
+    if not ask:
+        return around_medoids
+    tried = await tried_lists(make, middle)
+    if not tried:
         return [over(group.label, [group]) for group in middle]
-    names = lists[0] if len(lists) == 1 else await _best(make, middle, lists)
-    homes = (await _sorted(make, middle, names)).groups(_weight_of(middle))
+    homes = (await _sorted(make, middle, best_list(tried).names)).groups(weights_by_label(middle))
     found = _under(middle, [homes.get(group.label, "") for group in middle])
-    return found if len(found) > 1 else around(middle, make.alike(middle), count)
+    return found if len(found) > 1 else around_medoids
 
 
-async def _best(make: Builder, middle: Sequence[Group], lists: Sequence[Sequence[str]]) -> Sequence[str]:
+async def tried_lists(make: Builder, middle: Sequence[Group]) -> list[Tried]:
+    """The lists of two broad groups, and of more, that the model names, each tried with a few votes.
+
+    How many kinds there are (indoors and outdoors; home, street, school, forest) cannot be known before.
+    Of `middle` only labels and weights are read.
+    """
+    lengths = (_count(middle), _TWO)
+    named = await asyncio.gather(*(_names(make, middle, n, shown=ORDERS_OF_LENGTH) for n in lengths))
+    lists = _wider(distinct_lists([*chain.from_iterable(named)]), middle)
+    # These are the first of the votes by which the list that is taken is sorted into: none is lost.
+    tried = await asyncio.gather(*(_sorted(make, middle, names, votes=TRIAL_VOTES) for names in lists))
+    weights = weights_by_label(middle)
+    return [
+        Tried(names, sorting.agreement(weights), sorting.information(weights))
+        for names, sorting in zip(lists, tried, strict=True)
+    ]
+
+
+def best_list(tried: Sequence[Tried]) -> Tried:
     """The most telling of the lists that part the middle groups about as well as any."""
-    tried = await asyncio.gather(*(_sorted(make, middle, one, votes=TRIAL_VOTES) for one in lists))
-    weights = _weight_of(middle)
-    agreed = [sorting.agreement(weights) for sorting in tried]
-    parting = [n for n, kappa in enumerate(agreed) if kappa >= max(agreed) - _SLIGHT]
-    return lists[max(parting, key=lambda n: tried[n].information(weights))]
+    enough = max(one.agreement for one in tried) - _SLIGHT
+    return max((one for one in tried if one.agreement >= enough), key=lambda one: one.information)
+
+
+def _count(middle: Sequence[Group]) -> int:
+    return round(math.sqrt(2 * len(middle)))
+
+
+def weights_by_label(groups: Sequence[Group]) -> dict[str, int]:
+    """How many images each group holds, by its label."""
+    return {group.label: group.weight for group in groups}
 
 
 def _wider(lists: Sequence[Sequence[str]], middle: Sequence[Group]) -> list[list[str]]:
@@ -79,7 +105,7 @@ async def k_groups(make: Builder, middle: Sequence[Group], k: int) -> list[Group
     """
     lists = [names for names in await _names(make, middle, k) if len(names) == k]
     sortings = await asyncio.gather(*(_sorted(make, middle, names) for names in lists))
-    weights = _weight_of(middle)
+    weights = weights_by_label(middle)
     for sorting in sorted(sortings, key=lambda s: -s.information(weights)):
         homes = sorting.groups(weights)
         if len(homes) == len(middle) and len(set(homes.values())) == k:
@@ -104,10 +130,6 @@ async def _sorted(
     return await sort_labels(
         labels, offered, make.criterion, make.text, votes=votes, on_answer=make.on_answer
     )
-
-
-def _weight_of(groups: Sequence[Group]) -> dict[str, int]:
-    return {group.label: group.weight for group in groups}
 
 
 def _under(middle: Sequence[Group], choices: Sequence[str]) -> list[Group]:
