@@ -3,9 +3,9 @@
     python -m tests.bench_coarse DATA [--sets metashift mood] [--sample 500] [--seed 0] [--workspace FOLDER]
                                       [--json FILE]
 
-The list in bold is taken. As `tests.bench_grouping`, whose workspace it can go on with. CAcc and NMI are those
-of the named texts alone, under all votes; agreement and information are those of the trial by which a list is
-taken.
+The list in bold is taken. As `tests.bench_grouping`, whose workspace it can go on with. CAcc and NMI are
+those of the named texts alone, under all votes; agreement and information are those of the trial by which a
+list is taken.
 """
 
 from __future__ import annotations
