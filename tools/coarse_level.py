@@ -41,15 +41,18 @@ async def coarse_level(make: Builder, middle: Sequence[Group], *, ask: bool) -> 
     """
     if len(middle) <= FEW:
         return [over(group.label, [group]) for group in middle]
-    around_medoids = around(middle, make.alike(middle), _count(middle))
     if not ask:
-        return around_medoids
+        return _around_medoids(make, middle)
     tried = await tried_lists(make, middle)
     if not tried:
         return [over(group.label, [group]) for group in middle]
     homes = (await _sorted(make, middle, best_list(tried).names)).groups(weights_by_label(middle))
     found = _under(middle, [homes.get(group.label, "") for group in middle])
-    return found if len(found) > 1 else around_medoids
+    return found if len(found) > 1 else _around_medoids(make, middle)
+
+
+def _around_medoids(make: Builder, middle: Sequence[Group]) -> list[Group]:
+    return around(middle, make.alike(middle), _count(middle))
 
 
 async def tried_lists(make: Builder, middle: Sequence[Group]) -> list[Tried]:
