@@ -72,7 +72,9 @@ def _evidence(context: Context, criterion: Criterion) -> dict[str, Vectors]:
     named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=_EXAMPLES)
     captions = context.workspace.catalogue.captions([image_id for image_id, _, _ in named])
     told = grouping.descriptions(criterion.id, list(captions))
-    kept = [(told[i].text, name) for i, name, _ in named if i in told and not captions[i].tags]
+    kept = [
+        (told[i].text, name) for i, name, _ in named if i in told and told[i].text and not captions[i].tags
+    ]
     return name_evidence([name for _, name in kept], context.embedder.embed([text for text, _ in kept]))
 
 

@@ -10,6 +10,10 @@ import numpy as np
 
 from store.answers import Answers, Vectors
 
+DECIMALS = 5
+"""What is to be left of a cosine. A vector differs in the seventh with the batch in which it was embedded,
+and a run that goes on after a stop has other batches: what is tied must be tied in both."""
+
 
 class TextEmbedder(Protocol):
     """Anything that turns texts into unit vectors."""

@@ -53,6 +53,7 @@ def largest(_: Vectors, leaf_ids: Sequence[str], __: Sequence[Cluster], *, first
 
 LESS = {
     "words alone": Parts(evidence=False),
+    "untold kept": Parts(join_untold=False),
     "odd not asked": Parts(ask_odd=False),
     "coarse not asked": Parts(ask_broad=False),
     "no second look": Parts(second_look=False),

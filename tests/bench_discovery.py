@@ -1,6 +1,6 @@
 """Which labelled criteria a discovery on labelled captions finds, with the embedded text model.
 
-    python -m tests.bench_discovery DATA [--sets stanford-mood waterbirds] [--seeds 5] [--workspace FOLDER]
+    python -m tests.bench_discovery DATA [--sets stanford-mood waterbirds] [--seeds 0 1] [--workspace FOLDER]
 
 DATA is the folder of `captions-labelled/*.jsonl.gz`. For each set its captions are imported, and for each
 seed criteria are proposed and held against the labelled ones (`tools.match_criteria`). Precision counts what
@@ -44,14 +44,14 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", nargs="+", default=_SETS)
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
     parser.add_argument("--workspace", type=Path, help="folder of the workspaces")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     folder = given.workspace or Path(tempfile.mkdtemp(prefix="discovery-"))
     rows = []
     for name in given.sets:
-        for row in discoveries(given.data / f"{name}.jsonl.gz", folder / name, range(given.seeds)):
+        for row in discoveries(given.data / f"{name}.jsonl.gz", folder / name, given.seeds):
             rows.append(row)
             if not given.json:
                 show(row)

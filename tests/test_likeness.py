@@ -21,7 +21,7 @@ def unit(*rows: Sequence[float]) -> Vectors:
 
 
 WORDS = unit([1, 0.2, 0], [1, 0.5, 0], [0, 1, 0.3], [0.2, 1, -1])
-SEA, SOFA = unit([0.0, 1.0], [1.0, 0.0])
+SEA, SOFA = unit([0.0, 1.0]), unit([1.0, 0.0])
 
 
 def test_without_evidence_words_decide_alone() -> None:
@@ -33,6 +33,13 @@ def test_evidence_is_half_of_it() -> None:
     words = WORDS @ WORDS.T
     assert found[2, 3] == pytest.approx(0.5 * words[2, 3] + 0.5, abs=1e-5)
     assert found[0, 2] == pytest.approx(0.5 * words[0, 2], abs=1e-5)
+
+
+def test_evidence_is_the_mean_of_its_texts() -> None:
+    found = likeness(NAMES, WORDS, {"boat": np.concatenate([SEA, SOFA]), "ship": SEA, "dog": SOFA})
+    words = WORDS @ WORDS.T
+    assert found[2, 3] == pytest.approx(0.5 * words[2, 3] + 0.5 * np.sqrt(0.5), abs=1e-5)
+    assert found[0, 2] == pytest.approx(0.5 * words[0, 2] + 0.5 * np.sqrt(0.5), abs=1e-5)
 
 
 def test_of_names_of_which_one_has_no_evidence_words_decide() -> None:
@@ -52,7 +59,7 @@ def test_it_is_symmetric_from_0_to_1_and_each_name_is_like_itself(seed: int) -> 
     chance = np.random.default_rng(seed)
     names = [f"name {chr(97 + n)}" for n in range(12)]
     vectors, told = unit(*chance.normal(size=(12, 8))), unit(*chance.normal(size=(12, 8)))
-    found = likeness(names, vectors, dict(zip(names[:7], told, strict=False)))
+    found = likeness(names, vectors, dict(zip(names[:7], told[:, None], strict=False)))
     assert found.shape == (12, 12)
     assert found == pytest.approx(found.T)
     assert 0.0 <= found.min() <= found.max() <= 1.0
@@ -79,14 +86,15 @@ def test_nothing_is_changed_in_what_it_is_given() -> None:
 # what bears a name ----------------------------------------------------------------------------------------
 
 
-def test_evidence_is_the_mean_of_what_sets_its_texts_apart() -> None:
+def test_evidence_is_what_sets_its_texts_apart() -> None:
     """All texts share their first direction; it tells nothing."""
     texts = unit([5, 1, 0], [5, 1, 0], [5, 0, 1], [5, 0, 1])
     found = name_evidence(["boat", "boat", "dog", "cat"], texts)
     assert sorted(found) == ["boat", "cat", "dog"]
-    assert float(found["dog"] @ found["cat"]) == pytest.approx(1.0)
-    assert float(found["boat"] @ found["dog"]) == pytest.approx(-1.0)
-    assert all(float(np.linalg.norm(vector)) == pytest.approx(1.0) for vector in found.values())
+    assert [len(found[name]) for name in ("boat", "dog", "cat")] == [2, 1, 1]
+    assert found["dog"] @ found["cat"].T == pytest.approx(1.0)
+    assert found["boat"] @ found["dog"].T == pytest.approx(-1.0)
+    assert all(np.linalg.norm(rows, axis=1) == pytest.approx(1.0) for rows in found.values())
 
 
 def test_texts_without_a_name_are_no_evidence_but_count_in_the_mean_of_all() -> None:
@@ -94,14 +102,14 @@ def test_texts_without_a_name_are_no_evidence_but_count_in_the_mean_of_all() -> 
     found = name_evidence(["boat", "dog", "", ""], texts)
     assert sorted(found) == ["boat", "dog"]
     alone = name_evidence(["boat", "dog"], texts[:2])
-    assert float(alone["boat"] @ alone["dog"]) == pytest.approx(-1.0)
-    assert found["boat"] == pytest.approx(unit([1, -1])[0], abs=1e-5)
+    assert alone["boat"] @ alone["dog"].T == pytest.approx(-1.0)
+    assert found["boat"] == pytest.approx(unit([1, -1]), abs=1e-5)
 
 
 def test_texts_that_are_all_the_same_tell_nothing() -> None:
     found = name_evidence(["boat", "dog"], unit([1, 0], [1, 0]))
-    assert all(np.isfinite(vector).all() for vector in found.values())
-    assert float(found["boat"] @ found["dog"]) == 0.0
+    assert all(np.isfinite(rows).all() for rows in found.values())
+    assert (found["boat"] @ found["dog"].T).tolist() == [[0.0]]
 
 
 def test_no_texts_are_no_evidence() -> None:
@@ -150,7 +158,7 @@ def test_texts_of_the_sea_bring_boat_and_ship_nearer_than_dog_and_cat() -> None:
 def test_what_is_tied_stays_tied_in_whatever_batch_it_was_embedded() -> None:
     """A run that goes on after a stop embeds other texts together; its tree must be the same."""
     noise = np.random.default_rng(0).uniform(-3e-7, 3e-7, WORDS.shape).astype(np.float32)
-    evidence = dict(zip(NAMES, unit(*WORDS[::-1].tolist()), strict=True))
+    evidence = dict(zip(NAMES, WORDS[::-1, None], strict=True))
     stirred = {name: (row + noise[0]).astype(np.float32) for name, row in evidence.items()}
     assert not np.array_equal(WORDS, WORDS + noise)
     assert np.array_equal(likeness(NAMES, WORDS, evidence), likeness(NAMES, WORDS + noise, stirred))

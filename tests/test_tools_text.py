@@ -75,6 +75,11 @@ def embedder() -> TextEmbedder:
         ("  playing\tchess\n", "playing chess"),
         ("one two three four five six seven eight", "one two three four five six"),
         ("red car, blue car, green car, more", "red car, blue car, green car"),
+        ("smiling and clapping hands, possibly at a premiere", "smiling and clapping hands"),
+        ("sitting, standing and walking down the street", "sitting"),
+        ("walking down a sidewalk with a dog", "walking down a sidewalk"),
+        ("man in a hat, with a", "man in a hat, with a"),
+        ("of the in a on at by", "of"),
         ("theatre", "theatre"),
         ("ÉCOLE", "école"),
         ("", ""),
@@ -166,15 +171,15 @@ def some_vectors(count: int, seed: int = 0) -> Vectors:
     return unit(*np.random.default_rng(seed).normal(size=(count, 16)))
 
 
-def test_texts_as_near_as_asked_for_are_one_group() -> None:
-    groups = same_meaning(["a", "b", "c"], unit([1, 0], [1, 0.1], [0, 1]), similarity=0.9)
+def test_texts_as_near_as_asked_for_are_one_group(embedder: TextEmbedder) -> None:
+    groups = same_meaning(["a", "b", "c"], unit([1, 0], [1, 0.1], [0, 1]), embedder, similarity=0.9)
     assert groups[0] == groups[1] != groups[2]
 
 
-def test_a_chain_of_near_texts_is_not_one_group() -> None:
+def test_a_chain_of_near_texts_is_not_one_group(embedder: TextEmbedder) -> None:
     angles = np.linspace(0, np.pi / 2, 12)
     vectors = unit(*np.column_stack([np.cos(angles), np.sin(angles)]))
-    groups = same_meaning([f"t{chr(97 + n)}" for n in range(12)], vectors, similarity=0.9)
+    groups = same_meaning([f"t{chr(97 + n)}" for n in range(12)], vectors, embedder, similarity=0.9)
     for number in np.unique(groups):
         members = vectors[groups == number]
         assert float((members @ members.T).min()) >= 0.9 - 1e-6
@@ -190,21 +195,21 @@ def test_who_follows_another_is_followed_by_none() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("two people", "three people"), ("2 dogs", "3 dogs"), ("one cat", "cat"), ("1990", "1991")],
+    [("two people", "three people"), ("1990", "1991"), ("hat", "no hat"), ("long hair", "short hair")],
 )
-def test_texts_with_different_numbers_are_never_one(one: str, other: str) -> None:
-    groups = same_meaning([one, other], unit([1, 0], [1, 0]), similarity=0.5)
+def test_texts_that_contrast_are_never_one(one: str, other: str, embedder: TextEmbedder) -> None:
+    groups = same_meaning([one, other], unit([1, 0], [1, 0]), embedder, similarity=0.5)
     assert groups[0] != groups[1]
 
 
-def test_a_number_in_words_is_that_in_digits() -> None:
-    groups = same_meaning(["two people", "2 people"], unit([1, 0], [1, 0]), similarity=0.5)
+def test_a_number_in_words_is_that_in_digits(embedder: TextEmbedder) -> None:
+    groups = same_meaning(["two people", "2 people"], unit([1, 0], [1, 0]), embedder, similarity=0.5)
     assert groups[0] == groups[1]
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_too_few_texts_to_group_are_left_alone(count: int) -> None:
-    assert same_meaning(["a"][:count], some_vectors(1)[:count], similarity=0.9).shape == (count,)
+def test_too_few_texts_to_group_are_left_alone(count: int, embedder: TextEmbedder) -> None:
+    assert same_meaning(["a"][:count], some_vectors(1)[:count], embedder, similarity=0.9).shape == (count,)
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 1), (1, 4), (5, 5), (5, 9), (40, 7), (40, 1)])
@@ -396,7 +401,7 @@ async def test_what_bears_the_names_can_outweigh_their_words(
 ) -> None:
     """By their words dog is like boat and cat like ship."""
     embedder = Given(dog=[1, 0, 0, 0], boat=[1, 1, 0, 0], cat=[0, 0, 1, 0], ship=[0, 0, 1, 1])
-    sea, sofa = unit([1.0, 0.0], [-1.0, 0.0])
+    sea, sofa = unit([1.0, 0.0]), unit([-1.0, 0.0])
     evidence = {"dog": sofa, "cat": sofa, "boat": sea, "ship": sea} if told else {}
     counts = [NameCount("dog", 5), NameCount("boat", 4), NameCount("cat", 3), NameCount("ship", 2)]
     criterion = replace(SUBJECT, k=2)

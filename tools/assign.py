@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.vectors import TextEmbedder
+from models.vectors import DECIMALS, TextEmbedder
 from prompts import render
 from store.errors import MissingStep, ModelError
 from store.records import Assignment, Cluster, Criterion, Description, Name
 from tools.ask import Asker, Question
 from tools.closed_choice import choice_reply, chosen
-from tools.likeness import DECIMALS
+from tools.contrast import contrasted
 
 NONE = "none of these"
 CHOICE = "choice"
@@ -75,7 +75,8 @@ async def assign(
     """Assign each named image to a leaf. Same order and length as `names`.
 
     A name of the tree goes to its leaf. Another (of an image that came later) goes to the nearest leaf when
-    that is near; otherwise the model chooses from the description. An unclear name stays unclear.
+    that is near and no contrast ("no hat" to "hat"); otherwise the model chooses from the description. An
+    unclear name stays unclear.
     """
     leaves = [c for c in clusters if c.level == "fine"]
     if not leaves and any(name.text for name in names):
@@ -85,6 +86,7 @@ async def assign(
     near = _nearest(
         list(dict.fromkeys(n.text for n in names if n.text and n.text not in place)), leaves, embedder
     )
+    same = _same(near, embedder)
     placed: dict[int, Assignment] = {}
     asked: list[int] = []
     for number, name in enumerate(names):
@@ -93,7 +95,7 @@ async def assign(
         elif name.text in place:
             sure = round(closeness[name.text] * name.score, 3)
             placed[number] = Assignment(name.image_id, criterion.id, place[name.text].id, sure, "name")
-        elif near[name.text][0].nearness >= _NEAR:
+        elif name.text in same:
             leaf, nearness = near[name.text][0]
             placed[number] = Assignment(name.image_id, criterion.id, leaf.id, round(nearness, 3), "nearest")
         else:
@@ -136,6 +138,13 @@ def _nearest(
         text: [_Near(leaves[n], float(row[n])) for n in numbers]
         for text, row, numbers in zip(texts, alike, order, strict=True)
     }
+
+
+def _same(near: Mapping[str, Sequence[_Near]], embedder: TextEmbedder) -> set[str]:
+    """The texts whose nearest leaf is near enough to be theirs without asking, and no contrast to them."""
+    maybe = {text: of[0].leaf.name for text, of in near.items() if of[0].nearness >= _NEAR}
+    differ = contrasted(list(maybe.items()), embedder)
+    return {text for text, other in zip(maybe, differ, strict=True) if not other}
 
 
 def _told(name: Name, descriptions: Mapping[str, Description]) -> str:

@@ -80,7 +80,7 @@ def _telling(said: Sequence[str], criterion: Criterion) -> list[str]:
 
 def _different(names: Sequence[str], embedder: TextEmbedder) -> list[str]:
     """The names, of those that mean the same the first."""
-    groups = same_meaning(names, embedder.embed(names), similarity=_SAME)
+    groups = same_meaning(names, embedder.embed(names), embedder, similarity=_SAME)
     return [name for n, name in enumerate(names) if groups[n] not in groups[:n]]
 
 

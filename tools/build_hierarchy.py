@@ -26,6 +26,7 @@ from tools.coarse_level import coarse_level, k_groups
 from tools.criterion_id import slug
 from tools.meaning import leading_names, same_meaning
 from tools.medoids import Matrix, greedy, nearest_medoid, worthwhile
+from tools.told_apart import untold
 from tools.tree_calls import ODD_MOST
 from tools.tree_groups import Builder, Group, around, over, weights_of
 
@@ -55,6 +56,7 @@ async def build_hierarchy(
     embedder: TextEmbedder,
     *,
     evidence: Mapping[str, Vectors] | None = None,
+    join_untold: bool = True,
     ask_odd: bool = True,
     ask_broad: bool = True,
     on_answer: Callable[[], None] = lambda: None,
@@ -62,8 +64,9 @@ async def build_hierarchy(
     """Build the tree of `criterion` from its distinct names with their counts.
 
     `evidence` is what bears each name (`tools.likeness.name_evidence`), as far as that is known. Without
-    `ask_odd` each leaf stays with the medoid that it is most like, however little; without `ask_broad` the
-    coarse clusters are those around medoids of the middle ones.
+    `join_untold` names stay two that texts do not tell apart; without `ask_odd` each leaf stays with the
+    medoid that it is most like, however little; without `ask_broad` the coarse clusters are those around
+    medoids of the middle ones.
 
     Returns the clusters, parents before children; empty when there are no names. A level that would split
     nothing repeats its parent, so that each leaf has exactly one cluster at each level. With K there are K
@@ -72,7 +75,7 @@ async def build_hierarchy(
     if not counts:
         return []
     make = Builder(criterion, text, embedder, evidence or {}, on_answer)
-    leaves = _leaves(make, counts, least=criterion.k or 0)
+    leaves = _leaves(make, counts, join_untold=join_untold, least=criterion.k or 0)
     alike, weights = make.alike(leaves), weights_of(leaves)
     found = worthwhile(alike, weights, least=_WORTH, most=_MOST)
     if criterion.k is None:
@@ -133,8 +136,12 @@ async def _settled(
     return [*(over(g.label, m) for g, m in zip(groups, members, strict=True)), *alone]
 
 
-def _leaves(make: Builder, counts: Sequence[NameCount], *, least: int) -> list[Group]:
-    """Names that mean the same, under the most frequent of them; of too many, rare ones join others."""
+def _leaves(make: Builder, counts: Sequence[NameCount], *, join_untold: bool, least: int) -> list[Group]:
+    """Names that mean the same, under the most frequent of them; of too many, rare ones join others.
+
+    Names mean the same by their words, or where words are not far apart and texts do not tell one from the
+    other.
+    """
     names = [c.name for c in counts]
     single = [
         Group(c.name, names=(c.name,), weight=c.images, vector=vector)
@@ -147,7 +154,14 @@ def _leaves(make: Builder, counts: Sequence[NameCount], *, least: int) -> list[G
     while len(leaves) != before:
         before = len(leaves)
         vectors = np.stack([leaf.vector for leaf in leaves])
-        leaves = _joined(leaves, same_meaning([leaf.label for leaf in leaves], vectors, similarity=SAME_NAME))
+        labels = [leaf.label for leaf in leaves]
+        leaves = _joined(leaves, same_meaning(labels, vectors, make.embedder, similarity=SAME_NAME))
+    if join_untold:
+        vectors = np.stack([leaf.vector for leaf in leaves])
+        bearers = [make.bearers(leaf) for leaf in leaves]
+        groups = untold([leaf.label for leaf in leaves], vectors, bearers, make.embedder)
+        # With a K that many were asked for.
+        leaves = _joined(leaves, groups) if len(np.unique(groups)) >= least else leaves
     most = max(_NEVER_MERGED, least, round(3 * math.sqrt(sum(c.images for c in counts))))
     if len(leaves) <= most:
         return leaves

@@ -6,12 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from typing import Any
+
+import numpy as np
 
 from models.vectors import TextEmbedder
 from store.records import LEVELS, Cluster, Criterion, Level
-from tools.meaning import numbers_in
+from tools.contrast import contrasts
 from tools.tree import Node, cluster_paths, tree
 from tools.vague_name import Vagueness, vagueness
 
@@ -113,8 +114,8 @@ def check_hierarchy(
 
     1. Every fine cluster has one path, coarse to middle to fine; no id stands twice, no raw name in two fine
        clusters, no cluster above is without fine ones, and images are in fine clusters only.
-    2. Siblings whose names are at least `SAME_MEANING` near mean the same; those that differ in a number
-       (`two people`, `three people`) do not.
+    2. Siblings whose names are at least `SAME_MEANING` near mean the same; those that contrast
+       (`two people`, `three people`; see `tools.contrast`) do not.
     3. Names that say the criterion's own word or what is left over (`tools/vague_name.py`) are listed,
     4. and are catch-alls from `LARGE_SHARE` of the images on, as is `unclear`.
     5. Each level tells the share of its largest cluster and how many of equal size would be as even.
@@ -167,11 +168,11 @@ def _same(siblings: Sequence[Node], parent: str, embedder: TextEmbedder) -> Iter
     if len(names) > 1:
         vectors = embedder.embed(names)
         near = vectors @ vectors.T
-        numbers = [numbers_in(name.casefold()) for name in names]
-        for a, b in combinations(range(len(names)), 2):
-            if near[a, b] >= SAME_MEANING and numbers[a] == numbers[b]:
-                level, similarity = siblings[a].cluster.level, round(float(near[a, b]), 3)
-                yield SamePair(level, parent, names[a], names[b], similarity)
+        same = near >= SAME_MEANING
+        same &= ~contrasts(names, same, embedder)
+        for a, b in np.argwhere(np.triu(same, k=1)):
+            level, similarity = siblings[a].cluster.level, round(float(near[a, b]), 3)
+            yield SamePair(level, parent, names[a], names[b], similarity)
     for node in siblings:
         yield from _same(node.children, node.cluster.name, embedder)
 

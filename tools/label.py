@@ -23,6 +23,11 @@ NON_ANSWERS = frozenset(
 _WORDS_MAX = 6
 _MARKS = " \t\n.,;:!\"'"
 _ARTICLES = ("a ", "an ", "the ")
+FUNCTION_WORDS = frozenset(
+    {"a", "an", "and", "at", "by", "for", "from", "her", "his", "in", "into", "its", "of", "on", "or"}
+    | {"possibly", "the", "their", "to", "with"}
+)
+"""Words that join others: a label cannot end with one, and does not differ from another by one."""
 
 
 def orders(labels: Sequence[str], count: int) -> list[list[str]]:
@@ -32,12 +37,23 @@ def orders(labels: Sequence[str], count: int) -> list[list[str]]:
 
 
 def tidy(label: str) -> str:
-    """Lower case, one space between words, no article in front, no full stop, six words at most."""
+    """Lower case, one space between words, no article in front, no full stop, six words at most.
+
+    A longer label ends with a whole phrase: at its last comma, if it has one, and not with "of" or "with a".
+    """
     words = label.casefold().strip(_MARKS).split()
-    text = " ".join(words[:_WORDS_MAX]).strip(_MARKS)
+    text = " ".join(words).strip(_MARKS) if len(words) <= _WORDS_MAX else _cut(words[:_WORDS_MAX])
     for article in _ARTICLES:
         text = text.removeprefix(article)
     return text
+
+
+def _cut(words: Sequence[str]) -> str:
+    """The first words of a longer label, without what was begun and not ended."""
+    whole = next((n for n in range(len(words), 0, -1) if words[n - 1][-1] in ",;"), len(words))
+    while whole > 1 and words[whole - 1].strip(_MARKS) in FUNCTION_WORDS:
+        whole -= 1
+    return " ".join(words[:whole]).strip(_MARKS)
 
 
 def is_unclear(label: str, criterion: Criterion) -> bool:

@@ -5,41 +5,34 @@ SciPy is loaded where it is used: a run that only looks for what is missing does
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.vectors import TextEmbedder
 from store.answers import Vectors
-
-_NUMBERS = dict(
-    zip(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
-        map(str, range(11)),
-        strict=True,
-    )
-)
-
+from tools.contrast import contrasts
 
 _JOINTS = (",", "/", " and ", " or ", " & ", " with ")
 """What stands between the things that a label lists."""
 
 
-def same_meaning(texts: Sequence[str], vectors: Vectors, *, similarity: float) -> NDArray[np.int_]:
-    """Group texts of which every two are at least `similarity` apart in cosine (complete linkage).
+def same_meaning(
+    texts: Sequence[str], vectors: Vectors, embedder: TextEmbedder, *, similarity: float
+) -> NDArray[np.int_]:
+    """Group texts of which every two are at least `similarity` near in cosine (complete linkage).
 
-    Returns a group number for each text, shape (n,). Texts with different numbers in them are never joined:
-    sentence embeddings hold "two people" and "three people" for nearly the same.
+    `vectors` are the embedded texts, unit rows. Returns a group number for each text, shape (n,). Texts that
+    contrast are never joined (`tools.contrast`): "two people" and "three people", "hat" and "no hat".
     """
     if len(texts) < 2:
         return np.zeros(len(texts), dtype=int)
-    distance = np.clip(1.0 - vectors @ vectors.T, 0.0, 2.0)
-    numbers = [numbers_in(text) for text in texts]
-    differ = np.array([[a != b for b in numbers] for a in numbers])
-    distance[differ] = 2.0
+    near = vectors @ vectors.T
+    distance = np.clip(1.0 - near, 0.0, 2.0)
+    distance[contrasts(texts, near >= similarity, embedder)] = 2.0
     np.fill_diagonal(distance, 0.0)
-    return _cut(distance, threshold=1.0 - similarity)
+    return linked(distance, threshold=1.0 - similarity)
 
 
 def first_alike(vectors: Vectors, *, similarity: float) -> list[int]:
@@ -67,16 +60,13 @@ def leading_names(counts: Mapping[str, int]) -> dict[str, str]:
     return found
 
 
-def _cut(distance: NDArray[np.floating], *, threshold: float) -> NDArray[np.int_]:
+def linked(distance: NDArray[np.floating], *, threshold: float) -> NDArray[np.int_]:
+    """Group n things of which every two are at most `threshold` apart (complete linkage).
+
+    `distance`: shape (n, n), n at least 2, symmetric, 0 on the diagonal. Returns numbers, shape (n,).
+    """
     condensed = distance[np.triu_indices(len(distance), k=1)]
     return _flat(condensed, "complete", threshold, "distance")
-
-
-def numbers_in(text: str) -> frozenset[str]:
-    """The numbers that a lower-case text holds, in digits."""
-    return frozenset(
-        _NUMBERS.get(w, w) for w in re.findall(r"[a-z]+|\d+", text) if w.isdigit() or w in _NUMBERS
-    )
 
 
 def ward_groups(vectors: Vectors, count: int) -> NDArray[np.int_]:

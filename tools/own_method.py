@@ -44,6 +44,8 @@ class Parts:
     """Name every text, not a sample."""
     evidence: bool = True
     """Hold names alike by the texts that bear them too, not by their words alone."""
+    join_untold: bool = True
+    """Join names that texts do not tell apart; never without evidence."""
     ask_odd: bool = True
     """Ask the model about leaves that are like none of the middle clusters."""
     ask_broad: bool = True
@@ -97,6 +99,7 @@ async def organise_texts(
         text,
         embedder,
         evidence=evidence,
+        join_untold=parts.join_untold,
         ask_odd=parts.ask_odd,
         ask_broad=parts.ask_broad,
         on_answer=on_answer,

@@ -41,6 +41,11 @@ class Builder:
         vectors = np.stack([leaf.vector for leaf in leaves])
         return likeness([leaf.label for leaf in leaves], vectors, self.evidence)
 
+    def bearers(self, leaf: Group) -> Vectors:
+        """The texts that bear any of a leaf's names, as far as they are known; shape (n, d)."""
+        known = [self.evidence[name] for name in leaf.names if name in self.evidence]
+        return np.concatenate(known) if known else np.zeros((0, len(leaf.vector)), dtype=np.float32)
+
 
 def weights_of(leaves: Sequence[Group]) -> Matrix:
     """How many images each holds; shape (n,)."""
