@@ -18,6 +18,8 @@ from tools.tree_calls import FEW, ORDERS, ORDERS_OF_LENGTH, TRIAL_VOTES, VOTES
 from tools.tree_groups import Builder, Group, around, over
 
 _TWO = 2
+_ENOUGH = 2
+"""With fewer lists of K names there is nothing to choose between."""
 _SLIGHT = 0.1
 """So much lower a kappa may be by chance: it comes from a few votes on some ten labels."""
 
@@ -107,6 +109,11 @@ async def k_groups(make: Builder, middle: Sequence[Group], k: int) -> list[Group
     that all get something, the clusters are those around the K medoids.
     """
     lists = [names for names in await _names(make, middle, k) if len(names) == k]
+    if len(lists) < _ENOUGH:
+        # A small model likes to make one of the groups the aspect itself ("bird species"), which is left out:
+        # asked for one more, it names K.
+        more = await _names(make, middle, k + 1, shown=ORDERS_OF_LENGTH)
+        lists = distinct_lists([*lists, *(names for names in more if len(names) == k)])
     sortings = await asyncio.gather(*(_sorted(make, middle, names) for names in lists))
     weights = weights_by_label(middle)
     for sorting in sorted(sortings, key=lambda s: -s.information(weights)):

@@ -37,7 +37,8 @@ def tree_calls(names: int, k: int | None) -> int:
     middle = min(names, round(2 * math.sqrt(names)))
     order = math.ceil(middle / SORTED_AT_ONCE)
     if k is not None:
-        return ORDERS + _LISTS_OF_K * VOTES * order if 2 * k < middle else 0
+        asked = ORDERS + ORDERS_OF_LENGTH
+        return asked + _LISTS_OF_K * VOTES * order if 2 * k < middle else 0
     votes = _LISTS * TRIAL_VOTES + VOTES - TRIAL_VOTES
     broad = _LENGTHS * ORDERS_OF_LENGTH + votes * order
     return min(ODD_MOST, names // 4) + (broad if middle > FEW else 0)
