@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,11 @@ from tests.label_model import LabelModel
 from tools.ask import Asker
 from tools.build_hierarchy import build_hierarchy
 from tools.sort_labels import Sorting, sort_labels
-from tools.tree_calls import SORTED_AT_ONCE, VOTES
+from tools.tree_calls import ORDERS, ORDERS_OF_LENGTH, SORTED_AT_ONCE, VOTES
 
 FAMILY = Criterion("family", "Instrument family", "Which family of instruments is played.", k=2)
 STRINGS = ("violin", "cello", "guitar", "harp", "lute", "banjo")
+PAIR = ["strings", "winds"]
 WINDS = ("flute", "trumpet", "oboe", "tuba", "clarinet", "horn")
 
 
@@ -144,6 +145,34 @@ async def test_the_list_that_fits_all_labels_is_taken_though_fewer_orders_lead_t
     for leaf in (c for c in clusters if c.level == "fine"):
         above = tops[middle[leaf.parent_id]]
         assert above == ("winds" if leaf.name in WINDS else "strings")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("first", "asked"),
+    [
+        (["instrument families", "winds"], ORDERS + ORDERS_OF_LENGTH),
+        (["strings", "winds"], ORDERS),
+    ],
+)
+async def test_where_a_name_of_k_says_nothing_one_more_is_asked_for(
+    workspace: Workspace, first: list[str], asked: int
+) -> None:
+    """The last of the five orders leads to a list under which the winds are divided."""
+    lists = chain([first] * (ORDERS - 1), [["brass", "strings"]], cycle([["instrument families", *PAIR]]))
+    divided = cycle(("brass", "strings"))
+
+    def sort(read: list[str], groups: list[str]) -> dict[str, str]:
+        if "winds" in groups:
+            return rightly(read)
+        return {label: next(divided) if label in WINDS else "strings" for label in read}
+
+    model = LabelModel(sort=sort, groups=lambda _: next(lists))
+    counts = [NameCount(name, 10) for name in (*STRINGS, *WINDS)]
+    text, embedder = Asker(model, workspace.answers), Embedder.load(default_cache())
+    clusters = await build_hierarchy(FAMILY, counts, text, embedder)
+    assert sorted(c.name for c in clusters if c.level == "coarse") == PAIR
+    assert len(model.read) == asked
 
 
 @pytest.mark.model
