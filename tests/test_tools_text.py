@@ -195,7 +195,14 @@ def test_who_follows_another_is_followed_by_none() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("two people", "three people"), ("1990", "1991"), ("hat", "no hat"), ("long hair", "short hair")],
+    [
+        ("two people", "three people"),
+        ("2 dogs", "3 dogs"),
+        ("one cat", "cat"),
+        ("1990", "1991"),
+        ("hat", "no hat"),
+        ("long hair", "short hair"),
+    ],
 )
 def test_texts_that_contrast_are_never_one(one: str, other: str, embedder: TextEmbedder) -> None:
     groups = same_meaning([one, other], unit([1, 0], [1, 0]), embedder, similarity=0.5)
@@ -416,6 +423,30 @@ async def test_what_bears_the_names_can_outweigh_their_words(
     assert server.count() == 0
 
 
+@pytest.mark.model
+@pytest.mark.parametrize("k", [None, 3, 4])
+async def test_names_that_texts_do_not_tell_apart_share_a_leaf_unless_k_wants_them(
+    text: Asker, embedder: TextEmbedder, k: int | None
+) -> None:
+    """What is said of a living room is said of a room; by their words alone these would be two."""
+    room, rest = some_vectors(8), iter([some_vectors(8, 1), some_vectors(8, 2)])
+    evidence = {"living room": room, "room": room, "river": next(rest), "mountain": next(rest)}
+    counts = [NameCount(name, 8) for name in evidence]
+    criterion = replace(SUBJECT, k=k)
+
+    async def leaves(*, join_untold: bool) -> set[tuple[str, ...]]:
+        clusters = await build_hierarchy(
+            criterion, counts, text, embedder, evidence=evidence, join_untold=join_untold
+        )
+        check_tree(clusters, counts)
+        return {tuple(sorted(c.names)) for c in clusters if c.level == "fine"}
+
+    apart = {("living room",), ("room",), ("river",), ("mountain",)}
+    together = {("living room", "room"), ("river",), ("mountain",)}
+    assert await leaves(join_untold=False) == apart
+    assert await leaves(join_untold=True) == (apart if k == 4 else together)
+
+
 async def test_of_too_many_names_the_rare_ones_join_others(text: Asker) -> None:
     """Guitar and violin are nearer to each other than any other two, but many images bear them."""
     rare = [f"thing {letter}" for letter in string.ascii_letters[:43]]
@@ -488,6 +519,17 @@ async def test_a_newcomer_near_a_leaf_goes_there_without_asking(
     made = await place(Name("i", "subject", "dogs"), text, embedder)
     assert (made.cluster_id, made.how) == ("s/animals/pets/dog", "nearest")
     assert server.count() == 0
+
+
+@pytest.mark.model
+async def test_a_newcomer_that_contrasts_with_its_nearest_leaf_is_asked_about(
+    server: FakeServer, text: Asker, embedder: TextEmbedder
+) -> None:
+    name = Name("i", "subject", "no cat")
+    assert float(embedder.embed(["no cat"])[0] @ embedder.embed(["cat"])[0]) > 0.75
+    made = await place(name, text, embedder, i="none of the sort: an empty street")
+    assert (made.cluster_id, made.how) == ("", "choice")
+    assert server.count() == 1
 
 
 @pytest.mark.model

@@ -28,7 +28,7 @@ from tools.meaning import leading_names, same_meaning
 from tools.medoids import Matrix, greedy, nearest_medoid, worthwhile
 from tools.told_apart import untold
 from tools.tree_calls import ODD_MOST
-from tools.tree_groups import Builder, Group, around, over, weights_of
+from tools.tree_groups import Builder, Group, around, over, vectors_of, weights_of
 
 SAME_NAME = 0.80
 """Cosine from which two names are one leaf."""
@@ -153,13 +153,13 @@ def _leaves(make: Builder, counts: Sequence[NameCount], *, join_untold: bool, le
     # Until no two that lead a leaf mean the same: the leads of two leaves may, when others in them do not.
     while len(leaves) != before:
         before = len(leaves)
-        vectors = np.stack([leaf.vector for leaf in leaves])
         labels = [leaf.label for leaf in leaves]
-        leaves = _joined(leaves, same_meaning(labels, vectors, make.embedder, similarity=SAME_NAME))
+        leaves = _joined(
+            leaves, same_meaning(labels, vectors_of(leaves), make.embedder, similarity=SAME_NAME)
+        )
     if join_untold:
-        vectors = np.stack([leaf.vector for leaf in leaves])
-        bearers = [make.bearers(leaf) for leaf in leaves]
-        groups = untold([leaf.label for leaf in leaves], vectors, bearers, make.embedder)
+        labels, bearers = [leaf.label for leaf in leaves], [make.bearers(leaf) for leaf in leaves]
+        groups = untold(labels, vectors_of(leaves), bearers, make.embedder)
         # With a K that many were asked for.
         leaves = _joined(leaves, groups) if len(np.unique(groups)) >= least else leaves
     most = max(_NEVER_MERGED, least, round(3 * math.sqrt(sum(c.images for c in counts))))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.vectors import DECIMALS
+from models.vectors import DECIMALS, unit
 from store.answers import Vectors
 from tools.contrast import numbers_in
 from tools.medoids import Matrix
@@ -27,7 +28,7 @@ def likeness(names: Sequence[str], vectors: Vectors, evidence: Mapping[str, Vect
     both = words.copy()
     known = [n for n, name in enumerate(names) if name in evidence]
     if known:
-        rows = np.stack([_mean(evidence[names[n]]) for n in known])
+        rows = np.stack([direction(evidence[names[n]]) for n in known])
         here = np.ix_(known, known)
         both[here] = _WORDS * words[here] + (1.0 - _WORDS) * (rows @ rows.T)
     numbers = [numbers_in(name) for name in names]
@@ -45,8 +46,7 @@ def name_evidence(names: Sequence[str], texts: Vectors) -> dict[str, Vectors]:
     """
     if not len(texts):
         return {}
-    centred = texts - texts.mean(axis=0)
-    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    centred = unit(texts - texts.mean(axis=0))
     rows: dict[str, list[int]] = {}
     for number, name in enumerate(names):
         if name:
@@ -54,7 +54,7 @@ def name_evidence(names: Sequence[str], texts: Vectors) -> dict[str, Vectors]:
     return {name: centred[numbers] for name, numbers in rows.items()}
 
 
-def _mean(rows: Vectors) -> Matrix:
+def direction(rows: NDArray[np.floating]) -> Matrix:
     """The direction of the mean of unit rows, shape (d,)."""
     total = rows.sum(axis=0, dtype=np.float64)
     return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12))

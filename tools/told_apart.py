@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.vectors import DECIMALS, TextEmbedder
 from store.answers import Vectors
 from tools.contrast import contrasts
+from tools.likeness import direction
 from tools.meaning import linked
 
 ALIKE = 0.5
@@ -56,7 +57,7 @@ def told_apart(first: Vectors, second: Vectors) -> float:
     from sklearn.metrics import roc_auc_score
 
     one, other = first.astype(np.float64), second.astype(np.float64)
-    leaning = np.concatenate([_own(one) - one @ _mean(other), other @ _mean(one) - _own(other)])
+    leaning = np.concatenate([_own(one) - one @ direction(other), other @ direction(one) - _own(other)])
     bears = np.repeat([True, False], [len(one), len(other)])
     return float(roc_auc_score(bears, leaning.round(DECIMALS)))
 
@@ -66,9 +67,3 @@ def _own(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     rest = rows.sum(axis=0) - rows
     norms = np.linalg.norm(rest, axis=1)
     return np.asarray((rows * rest).sum(axis=1) / np.maximum(norms, 1e-12))
-
-
-def _mean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The direction of the mean, shape (d,)."""
-    total = rows.sum(axis=0)
-    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12))

@@ -37,6 +37,7 @@ def tree_calls(names: int, k: int | None) -> int:
     middle = min(names, round(2 * math.sqrt(names)))
     order = math.ceil(middle / SORTED_AT_ONCE)
     if k is not None:
+        # The second where the first bring a single list: mostly, with a small model.
         asked = ORDERS + ORDERS_OF_LENGTH
         return asked + _LISTS_OF_K * VOTES * order if 2 * k < middle else 0
     votes = _LISTS * TRIAL_VOTES + VOTES - TRIAL_VOTES

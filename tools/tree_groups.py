@@ -38,13 +38,17 @@ class Builder:
 
     def alike(self, leaves: Sequence[Group]) -> Matrix:
         """How alike every two leaves are; shape (n, n)."""
-        vectors = np.stack([leaf.vector for leaf in leaves])
-        return likeness([leaf.label for leaf in leaves], vectors, self.evidence)
+        return likeness([leaf.label for leaf in leaves], vectors_of(leaves), self.evidence)
 
     def bearers(self, leaf: Group) -> Vectors:
         """The texts that bear any of a leaf's names, as far as they are known; shape (n, d)."""
         known = [self.evidence[name] for name in leaf.names if name in self.evidence]
         return np.concatenate(known) if known else np.zeros((0, len(leaf.vector)), dtype=np.float32)
+
+
+def vectors_of(leaves: Sequence[Group]) -> Vectors:
+    """What each is called, embedded; shape (n, d)."""
+    return np.stack([leaf.vector for leaf in leaves])
 
 
 def weights_of(leaves: Sequence[Group]) -> Matrix:
