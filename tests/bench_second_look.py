@@ -23,7 +23,7 @@ from store.records import Cluster, Level
 from tests.bench_grouping import opened, parser_of
 from tools.assign import CHOICE
 from tools.assign_alike import ALIKE
-from tools.learn_places import Place, Placing, learn_places
+from tools.learn_places import SLIGHT, Place, Placing, learn_places
 from tools.method import Means
 from tools.own_method import ALL_PARTS, OrganisedTexts, organise_texts
 from tools.sample_labelled import Sample
@@ -40,9 +40,11 @@ class Undecided:
 
 
 def _levelled(place: Place) -> Place:
-    share = 1.0 / (len(place.rivals) + 1)
+    # "None of these" is to be offered where it was, and not elsewhere.
+    may_be_none = place.unclear >= SLIGHT
+    share = 1.0 / (sum(bool(rival.cluster_id) for rival in place.rivals) + may_be_none)
     rivals = tuple(rival._replace(probability=share) for rival in place.rivals)
-    return place._replace(rivals=rivals, unclear=share)
+    return place._replace(rivals=rivals, unclear=share if may_be_none else 0.0)
 
 
 def undecided(

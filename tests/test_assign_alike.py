@@ -20,7 +20,7 @@ from tests.fake_world import SCENES
 from tools.ask import Asker
 from tools.assign import CHOICE
 from tools.assign_alike import ALIKE, DOUBT, Carried, assign_alike
-from tools.learn_places import UNCLEAR, Place, Places, Rival
+from tools.learn_places import SLIGHT, UNCLEAR, Place, Places, Rival
 from tools.naming_sample import second_look
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
@@ -97,6 +97,13 @@ def asked_about(server: FakeServer) -> set[str]:
     """The last line of every question where a text belongs."""
     turns = [server.bodies[digest]["messages"][-1]["content"] for digest in server.asked("ChoiceReply")]
     return {str(turn).rpartition("Text: ")[2].strip() for turn in turns}
+
+
+def groups_shown(server: FakeServer) -> str:
+    """What the only question offered."""
+    (digest,) = server.asked("ChoiceReply")
+    turn = str(server.bodies[digest]["messages"][-1]["content"])
+    return next(line.removeprefix("Groups: ") for line in turn.splitlines() if line.startswith("Groups: "))
 
 
 def test_of_many_images_a_smaller_share_is_looked_at_but_never_fewer() -> None:
@@ -203,21 +210,42 @@ async def test_a_coarse_cluster_is_offered_by_its_name_another_by_its_likeliest_
     named = {"s/n": "animals", "s/m": "cars"}
     clusters = [replace(c, level=level, name=named[c.id]) if c.id in named else c for c in TREE]
     await carried(text, passages(1), [doubtful(0.6, 0.3)], clusters=clusters)
-    (digest,) = server.asked("ChoiceReply")
-    asked = str(server.bodies[digest]["messages"][-1]["content"])
-    assert f"Groups: {offered}, none of these" in asked
+    assert groups_shown(server) == offered
+
+
+@pytest.mark.parametrize(
+    ("unclear", "offered"),
+    [
+        (0.0, "frog or toad, taxi"),
+        (SLIGHT - 0.001, "frog or toad, taxi"),
+        (SLIGHT, "frog or toad, taxi, none of these"),
+        (0.6, "frog or toad, taxi, none of these"),
+    ],
+)
+async def test_none_is_offered_where_the_text_may_not_tell(
+    server: FakeServer, text: Asker, unclear: float, offered: str
+) -> None:
+    await carried(text, passages(1), [doubtful(0.3, 0.1, unclear=unclear)])
+    assert groups_shown(server) == offered
+
+
+async def test_two_clusters_that_are_called_the_same_are_no_choice(server: FakeServer, text: Asker) -> None:
+    clusters = [replace(c, name="taxi") if c.id == "s/frog" else c for c in TREE]
+    (made,) = await carried(text, passages(1), [doubtful(0.3, 0.1)], clusters=clusters)
+    assert server.count() == 0
+    assert (made.assignment.cluster_id, made.assignment.how) == ("s/taxi", ALIKE)
 
 
 async def test_none_is_as_likely_as_that_the_text_does_not_tell(server: FakeServer, text: Asker) -> None:
-    """The group that the model chooses, 0.9 sure, is not among those in question: it is called `none`."""
+    """The model chooses none, 0.9 sure; where it tells no probabilities, it is taken to be 0.8 sure."""
     clusters = [replace(c, name="other things") if c.id == "s/frog" else c for c in TREE]
-    silent, telling = doubtful(0.2, 0.1, unclear=0.05), doubtful(0.2, 0.1, unclear=0.005)
-    (made,) = await carried(text, ["There is none."], [silent], clusters=clusters)
+    (made,) = await carried(text, ["There is none."], [doubtful(0.5, 0.1, unclear=0.05)], clusters=clusters)
     assert (made.assignment.cluster_id, made.assignment.confidence) == ("", 0.0)
     assert made.assignment.how == CHOICE
     assert made.name.unclear == made.assignment.unclear != ""
-    (made,) = await carried(text, ["There is none here."], [telling], clusters=clusters)
-    assert made.assignment.cluster_id == "s/taxi"
+    server.trouble = Trouble(no_logprobs=True)
+    (made,) = await carried(text, ["None here."], [doubtful(0.5, 0.1, unclear=0.05)], clusters=clusters)
+    assert (made.assignment.cluster_id, made.assignment.how) == ("s/taxi", CHOICE)
 
 
 @pytest.mark.parametrize("reply", ["prose", "cut", "other"])

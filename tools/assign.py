@@ -46,13 +46,13 @@ async def choose_groups(
     stage: str,
     on_answer: Callable[[], None] = lambda: None,
 ) -> list[Choice | None]:
-    """For each text let the model choose among its `groups`, or NONE; it can write nothing else.
+    """For each text let the model choose among its `groups`; it can write nothing else.
 
-    Same order and length as `texts`; None on a bad reply.
+    NONE is among them where none may fit. Same order and length as `texts`; None on a bad reply.
     """
     questions = []
     for text, offered in zip(texts, groups, strict=True):
-        options = [*dict.fromkeys(offered), NONE]
+        options = [*dict.fromkeys(offered)]
         turns = render("assign", text=text, groups=options, criterion=criterion)
         questions.append(Question(turns, choice_reply("group", options), max_tokens=60))
     answers = await model.ask_many(stage, questions, on_answer=on_answer)
@@ -105,7 +105,7 @@ async def assign(
     newcomers = [names[number] for number in asked]
     choices = await choose_groups(
         [_told(name, descriptions) for name in newcomers],
-        [[leaf.name for leaf, _ in near[name.text]] for name in newcomers],
+        [[*(leaf.name for leaf, _ in near[name.text]), NONE] for name in newcomers],
         criterion,
         text,
         stage="assign",

@@ -17,7 +17,7 @@ from store.answers import Vectors
 from store.records import Assignment, Cluster, Criterion, Name
 from tools.ask import Asker
 from tools.assign import CHOICE, NONE, Choice, choose_groups
-from tools.learn_places import UNCLEAR, Place, Placing, Rival
+from tools.learn_places import SLIGHT, UNCLEAR, Place, Placing, Rival
 
 ALIKE = "alike"
 """What stands as the model of a name that was carried over, and as the way of its assignment."""
@@ -61,14 +61,16 @@ async def assign_alike(
     found = places.place(vectors)
     probability = np.array([place.probability for place in found])
     most = math.ceil(second_look * len(found))
-    doubtful = [
-        int(n)
-        for n in np.argsort(probability, kind="stable")[:most]
-        if probability[n] < DOUBT and found[n].rivals
-    ]
+    doubtful = [int(n) for n in np.argsort(probability, kind="stable")[:most] if probability[n] < DOUBT]
     by_id = {cluster.id: cluster for cluster in clusters}
-    said = await _chosen([texts[n] for n in doubtful], [found[n] for n in doubtful], by_id, criterion, text)
-    weighed = {n: place for n, place in zip(doubtful, said, strict=True) if place is not None}
+    offered = {n: _offered(found[n], by_id) for n in doubtful}
+    asked = {n: rivals for n, rivals in offered.items() if len(rivals) > 1}
+    choices = await choose_groups(
+        [texts[n] for n in asked], [[*of] for of in asked.values()], criterion, text, stage="assign"
+    )
+    weighed = {
+        n: _weighed(asked[n], choice) for n, choice in zip(asked, choices, strict=True) if choice is not None
+    }
     made = []
     for n, image_id in enumerate(image_ids):
         place, how = (weighed[n], CHOICE) if n in weighed else (found[n], ALIKE)
@@ -77,26 +79,20 @@ async def assign_alike(
     return made
 
 
-async def _chosen(
-    texts: Sequence[str],
-    places: Sequence[Place],
-    by_id: Mapping[str, Cluster],
-    criterion: Criterion,
-    text: Asker,
-) -> list[Place | None]:
-    """The places after the model chose; None on a bad reply. Same order and length as `texts`."""
+def _offered(place: Place, by_id: Mapping[str, Cluster]) -> dict[str, Rival]:
+    """The clusters that the model may choose for a text, by how they are called; NONE where that may be so.
+
+    None of them is as likely as that the text does not tell, by what was learnt; not as what the likeness
+    leaves over, which lies on clusters that are like the text but too little to be offered. Where it is less
+    likely than a cluster must be it is not offered either: small models are quick to say it.
+    """
     # The likeliest comes last, so that of two that are called the same it is the one that stays.
-    offered = [
-        {_title(rival, by_id): rival for rival in reversed(place.rivals) if rival.cluster_id}
-        for place in places
-    ]
+    rivals = {_title(rival, by_id): rival for rival in reversed(place.rivals) if rival.cluster_id}
     # By name, lest the model read out of their order what the likeness holds for likely.
-    groups = [sorted(rivals) for rivals in offered]
-    choices = await choose_groups(texts, groups, criterion, text, stage="assign")
-    return [
-        None if choice is None else _weighed(rivals, choice, place.unclear)
-        for rivals, choice, place in zip(offered, choices, places, strict=True)
-    ]
+    offered = {title: rivals[title] for title in sorted(rivals)}
+    if place.unclear >= SLIGHT:
+        offered[NONE] = Rival(UNCLEAR, UNCLEAR, place.unclear)
+    return offered
 
 
 def _title(rival: Rival, by_id: Mapping[str, Cluster]) -> str:
@@ -108,23 +104,19 @@ def _title(rival: Rival, by_id: Mapping[str, Cluster]) -> str:
     return cluster.name if cluster.level == "coarse" else by_id[rival.leaf_id].name
 
 
-def _weighed(rivals: Mapping[str, Rival], choice: Choice, unclear: float) -> Place:
-    """The likeliest of these by the likeness and the model.
-
-    None of them is as likely as that the text does not tell, by what was learnt; not as what the likeness
-    leaves over, which lies on clusters that are like the text but too little to be offered. It is taken only
-    where the model said so too.
-    """
+def _weighed(offered: Mapping[str, Rival], choice: Choice) -> Place:
+    """The likeliest of these by the likeness and the model; NONE only where the model said so too."""
     sure = min(_SUREST, _WORD if choice.confidence is None else choice.confidence)
-    likely = {title: rival.probability for title, rival in rivals.items()}
-    likely[NONE] = unclear
-    rest = (1.0 - sure) / len(rivals)
-    weights = {title: chance * (sure if title == choice.group else rest) for title, chance in likely.items()}
+    rest = (1.0 - sure) / (len(offered) - 1)
+    weights = {
+        title: rival.probability * (sure if title == choice.group else rest)
+        for title, rival in offered.items()
+    }
     total = sum(weights.values())
     if choice.group != NONE:
-        del weights[NONE]
+        weights.pop(NONE, None)
     first = max(weights, key=lambda title: weights[title])
-    return Place(rivals[first].leaf_id if first in rivals else UNCLEAR, weights[first] / total)
+    return Place(offered[first].leaf_id, weights[first] / total)
 
 
 def _carried(

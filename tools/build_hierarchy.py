@@ -116,7 +116,7 @@ async def _settled(
 
     asked = sorted(odd, key=lambda leaf: -leaf.weight)[:ODD_MOST]
     rivals = [np.argsort(-alike[number[leaf.label], medoid])[:_RIVALS] for leaf in asked]
-    labels = [[groups[int(n)].label for n in near] for near in rivals]
+    labels = [[*(groups[int(n)].label for n in near), NONE] for near in rivals]
     choices = await choose_groups(
         [leaf.label for leaf in asked],
         labels,

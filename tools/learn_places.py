@@ -27,7 +27,7 @@ _STRENGTH = 10.0
 """Inverse strength of the regularisation. From 3 to 30 nothing changes by a point."""
 _RIVALS = 5
 """So many clusters come into question for a text, at most,"""
-_SLIGHT = 0.05
+SLIGHT = 0.05
 """and each of them has at least that probability."""
 _DEPTH: dict[Level, int] = {"coarse": 0, "middle": 1, "fine": 2}
 
@@ -53,8 +53,7 @@ class Place(NamedTuple):
     rivals: tuple[Rival, ...] = ()
     """The clusters that come into question, its own first; none where nothing else does."""
     unclear: float = 0.0
-    """Probability that the text does not tell, 0 to 1; it is what the rivals are weighed against, and 0 where
-    only one place was learnt."""
+    """Probability that the text does not tell, 0 to 1; 0 where only one place was learnt."""
 
 
 class Placing(Protocol):
@@ -107,7 +106,7 @@ class Places:
             rivals = tuple(
                 Rival(names[n], leaves[leaf[n]], float(sum_of[n]))
                 for n in ranked[:_RIVALS]
-                if sum_of[n] >= _SLIGHT
+                if sum_of[n] >= SLIGHT
             )
             made.append(
                 Place(
