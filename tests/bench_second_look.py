@@ -40,6 +40,8 @@ class Undecided:
 
 
 def _levelled(place: Place) -> Place:
+    if not place.rivals:
+        return place
     # "None of these" is to be offered where it was, and not elsewhere.
     may_be_none = place.unclear >= SLIGHT
     share = 1.0 / (sum(bool(rival.cluster_id) for rival in place.rivals) + may_be_none)
