@@ -25,7 +25,7 @@ from tools.check_hierarchy import (
     VagueName,
     check_hierarchy,
 )
-from tools.vague_name import Vagueness, vagueness
+from tools.vague_name import Vagueness, beside_criterion, vagueness
 
 ACTIVITY = Criterion("activity", "Activities", "What is being done.", status="accepted")
 
@@ -202,6 +202,23 @@ def test_the_threshold_tells_words_for_the_same_from_words_for_the_like() -> Non
 )
 def test_a_name_says_something_or_nothing(criterion: str, name: str, kind: Vagueness) -> None:
     assert vagueness(name, Criterion("c", criterion, "")) == kind
+
+
+@pytest.mark.parametrize(
+    ("criterion", "name", "words"),
+    [
+        ("Instrument family", "flute", {"flute"}),
+        ("Instrument family", "Flute instruments", {"flute"}),
+        ("Instrument family", "the family of flutes", {"flute"}),
+        ("Instrument family", "instruments", set()),
+        ("Bird type", "water birds", {"water"}),
+        ("Bird type", "waterbirds", {"waterbird"}),
+        ("Setting", "home and living spaces", {"home", "living", "space"}),
+        ("Stimmung", "fröhliche Stimmung", {"fröhliche"}),
+    ],
+)
+def test_what_a_name_says_beside_the_criterion(criterion: str, name: str, words: set[str]) -> None:
+    assert beside_criterion(name, Criterion("c", criterion, "")) == words
 
 
 def test_names_that_say_nothing_are_listed_once_by_level_the_largest_first() -> None:

@@ -176,16 +176,21 @@ async def test_where_a_name_of_k_says_nothing_one_more_is_asked_for(
 
 
 @pytest.mark.model
-async def test_a_list_of_what_the_labels_say_already_is_not_taken(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    "said", [["Flutes", "trumpets"], ["flute instruments", "Family of the trumpet"]], ids=["plural", "word"]
+)
+async def test_a_list_of_what_the_labels_say_already_is_not_taken(
+    workspace: Workspace, said: list[str]
+) -> None:
     """Flutes and trumpets would tell the labels apart better than winds do."""
-    lists = cycle(
-        [["strings", "Flutes", "trumpets"], ["strings", "Flutes", "trumpets"], ["strings", "winds"]]
-    )
+    lists = cycle([["strings", *said], ["strings", *said], ["strings", "winds"]])
 
     def sort(read: list[str], groups: list[str]) -> dict[str, str]:
         if "winds" in groups:
             return rightly(read)
-        return {w: "strings" if w in STRINGS else groups[1 + WINDS.index(w) % 2] for w in read}
+        return {
+            w: "strings" if w in STRINGS else groups[1 + WINDS.index(w) % (len(groups) - 1)] for w in read
+        }
 
     model = LabelModel(sort=sort, groups=lambda _: next(lists))
     counts = [NameCount(name, 10) for name in (*STRINGS, *WINDS)]

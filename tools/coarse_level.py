@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from store.records import Criterion
 from tools.broad_names import broad_names, distinct_lists
-from tools.label import singular
 from tools.sort_labels import Sorting, sort_labels
 from tools.tree_calls import FEW, ORDERS, ORDERS_OF_LENGTH, TRIAL_VOTES, VOTES
 from tools.tree_groups import Builder, Group, around, over
+from tools.vague_name import beside_criterion
 
 _TWO = 2
 _ENOUGH = 2
@@ -65,7 +66,7 @@ async def tried_lists(make: Builder, middle: Sequence[Group]) -> list[Tried]:
     """
     lengths = (_count(middle), _TWO)
     named = await asyncio.gather(*(_names(make, middle, n, shown=ORDERS_OF_LENGTH) for n in lengths))
-    lists = _wider(distinct_lists([*chain.from_iterable(named)]), middle)
+    lists = _wider(distinct_lists([*chain.from_iterable(named)]), middle, make.criterion)
     # These are the first of the votes by which the list that is taken is sorted into: none is lost.
     tried = await asyncio.gather(*(_sorted(make, middle, names, votes=TRIAL_VOTES) for names in lists))
     weights = weights_by_label(middle)
@@ -90,15 +91,16 @@ def weights_by_label(groups: Sequence[Group]) -> dict[str, int]:
     return {group.label: group.weight for group in groups}
 
 
-def _wider(lists: Sequence[Sequence[str]], middle: Sequence[Group]) -> list[list[str]]:
-    """The lists with names that are wider than the middle groups: none is only the plural of one.
+def _wider(lists: Sequence[Sequence[str]], middle: Sequence[Group], criterion: Criterion) -> list[list[str]]:
+    """The lists with names that are wider than the middle groups: none only repeats one of them.
 
-    Into a group that is called like a single one of them the others do not belong. Lists of one name sort
-    nothing. Where no other is left, they are as they were.
+    Neither as its plural nor with the criterion's own word to it (`flute instruments`): into a group that is
+    called like a single one of them the others do not belong. Lists of one name sort nothing. Where no other
+    is left, they are as they were.
     """
-    labels = {singular(group.label) for group in middle}
-    wider = [[name for name in names if singular(name) not in labels] for names in lists]
-    told = [names for names in wider if len(names) > 1]
+    labels = {beside_criterion(group.label, criterion) for group in middle}
+    wider = [[name for name in names if beside_criterion(name, criterion) not in labels] for names in lists]
+    told = distinct_lists([names for names in wider if len(names) > 1])
     return told or [[*names] for names in lists if len(names) > 1]
 
 

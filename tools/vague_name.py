@@ -49,6 +49,15 @@ def vagueness(name: str, criterion: Criterion) -> Vagueness:
     return "criterion" if beside and not said & VAGUE else "catch-all"
 
 
+def beside_criterion(name: str, criterion: Criterion) -> frozenset[str]:
+    """The words of a name that say something beside the criterion's own, without their plurals.
+
+    `flute` and `flute instruments` under Instrument family say the same; a name that says no more than the
+    criterion has no such words.
+    """
+    return frozenset(_plain(_words(name)) - _plain(_words(criterion.name)))
+
+
 def _words(name: str) -> list[str]:
     return _WORD.findall(name.casefold())
 
