@@ -1,7 +1,7 @@
 """What each part of the grouping is worth: the method whole, and with one part taken away at a time.
 
-    python -m tests.bench_ablation DATA [--sets mood location] [--sample 500] [--seed 0] [--own-k]
-                                        [--workspace FOLDER] [--json FILE]
+    python -m tests.bench_ablation DATA [--sets mood location] [--less "words alone" "no second look"]
+                                        [--sample 500] [--seed 0] [--own-k] [--workspace FOLDER] [--json FILE]
 
 As `tests.bench_grouping`, whose workspace it can go on with: most questions are then answered already. The
 lead of the whole method over each lesser one is given with its interval.
@@ -66,9 +66,17 @@ LESS = {
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--own-k", action="store_true", help="give K")
+    parser.add_argument(
+        "--less",
+        nargs="+",
+        choices=list(LESS),
+        default=list(LESS),
+        metavar="METHOD",
+        help=f"of the lesser methods: {', '.join(LESS)}",
+    )
     given = parser.parse_args()
     whole = OWN_WITH_K if given.own_k else OWN
-    report(compared(given, [whole, *(lesser(title, with_k=given.own_k) for title in LESS)]), given.json)
+    report(compared(given, [whole, *(lesser(title, with_k=given.own_k) for title in given.less)]), given.json)
 
 
 def lesser(title: str, *, with_k: bool) -> Method:
