@@ -16,11 +16,12 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
 
+from agent.words import excerpt
 from tests.bench_grouping import opened, parser_of
 from tests.recorded_ictc import recorded
 from tools.confusion import SHOWN_AS, confusion
@@ -59,8 +60,7 @@ def main() -> None:
 async def confused(sample: Sample, means: Means, given: argparse.Namespace) -> list[Confused]:
     """Group the sample, and gather its errors by class and cluster, the most frequent first."""
     method = OWN_WITH_K if given.own_k else OWN
-    means = Means(means.text, means.embedder, k=sample.k, list_chars=means.list_chars, seed=means.seed)
-    made = await method.run(sample.texts, sample.criterion, means)
+    made = await method.run(sample.texts, sample.criterion, replace(means, k=sample.k))
     clusters = made.levels["coarse" if given.own_k else _best(made, sample.truth)]
     others: set[int] | None = None
     if given.recorded:
@@ -96,11 +96,9 @@ def _wrong(clusters: Sequence[str], truth: Sequence[str]) -> list[int]:
 def table(rows: Sequence[Confused], examples: int) -> Table:
     shown = Table("criterion", "class", "went to", "texts", "wrong there too", "such as", show_lines=True)
     for row in rows:
-        cut = [f"{text[:_SHOWN_CHARS]}..." if len(text) > _SHOWN_CHARS else text for text in row.texts]
         too = "" if row.recorded_wrong is None else str(row.recorded_wrong)
-        shown.add_row(
-            row.criterion, row.label, row.cluster, str(len(row.texts)), too, "\n".join(cut[:examples])
-        )
+        such = "\n".join(excerpt(text, _SHOWN_CHARS) for text in row.texts[:examples])
+        shown.add_row(row.criterion, row.label, row.cluster, str(len(row.texts)), too, such)
     known = [row.recorded_wrong for row in rows if row.recorded_wrong is not None]
     total = sum(len(row.texts) for row in rows)
     shown.add_row("all", "", "", str(total), str(sum(known)) if known else "")

@@ -66,7 +66,7 @@ async def tried_lists(make: Builder, middle: Sequence[Group]) -> list[Tried]:
     """
     lengths = (_count(middle), _TWO)
     named = await asyncio.gather(*(_names(make, middle, n, shown=ORDERS_OF_LENGTH) for n in lengths))
-    lists = _wider(distinct_lists([*chain.from_iterable(named)]), middle, make.criterion)
+    lists = _wider([*chain.from_iterable(named)], middle, make.criterion)
     # These are the first of the votes by which the list that is taken is sorted into: none is lost.
     tried = await asyncio.gather(*(_sorted(make, middle, names, votes=TRIAL_VOTES) for names in lists))
     weights = weights_by_label(middle)
@@ -92,7 +92,7 @@ def weights_by_label(groups: Sequence[Group]) -> dict[str, int]:
 
 
 def _wider(lists: Sequence[Sequence[str]], middle: Sequence[Group], criterion: Criterion) -> list[list[str]]:
-    """The lists with names that are wider than the middle groups: none only repeats one of them.
+    """The different lists with names that are wider than the middle groups: none only repeats one of them.
 
     Neither as its plural nor with the criterion's own word to it (`flute instruments`): into a group that is
     called like a single one of them the others do not belong. Lists of one name sort nothing. Where no other
@@ -100,8 +100,8 @@ def _wider(lists: Sequence[Sequence[str]], middle: Sequence[Group], criterion: C
     """
     labels = {beside_criterion(group.label, criterion) for group in middle}
     wider = [[name for name in names if beside_criterion(name, criterion) not in labels] for names in lists]
-    told = distinct_lists([names for names in wider if len(names) > 1])
-    return told or [[*names] for names in lists if len(names) > 1]
+    told = [names for names in wider if len(names) > 1]
+    return distinct_lists(told or [[*names] for names in lists if len(names) > 1])
 
 
 async def k_groups(make: Builder, middle: Sequence[Group], k: int) -> list[Group]:
