@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from graphs.bear_out import EXAMPLES, Others, decided_first, told_in_words
 from graphs.context import Context
 from graphs.label import FAILED
 from graphs.naming import keep_samples
@@ -20,7 +21,7 @@ from graphs.tag_fields import answering_fields, paths_of
 from store.answers import Vectors
 from store.batches import batches
 from store.grouping import Grouping
-from store.records import Cluster, Criterion, Level, Name
+from store.records import Cluster, Criterion, Name
 from tools.assign import assign
 from tools.assign_alike import ALIKE, assign_alike
 from tools.build_hierarchy import build_hierarchy
@@ -33,8 +34,6 @@ from tools.tree_calls import tree_calls
 
 _CHUNK = 2_000
 """Images that are placed before the store is written."""
-_EXAMPLES = 5_000
-"""Named images that are learnt from, at most."""
 _NAMED = 200_000
 """Named images among which these are looked for, at most."""
 
@@ -69,12 +68,9 @@ async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
 def _evidence(context: Context, criterion: Criterion) -> dict[str, Vectors]:
     """What bears each name: the texts of the named images, unless these are the taggers' own words."""
     grouping = context.workspace.grouping
-    named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=_EXAMPLES)
-    captions = context.workspace.catalogue.captions([image_id for image_id, _, _ in named])
-    told = grouping.descriptions(criterion.id, list(captions))
-    kept = [
-        (told[i].text, name) for i, name, _ in named if i in told and told[i].text and not captions[i].tags
-    ]
+    named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=EXAMPLES)
+    told = told_in_words(context, criterion, [image_id for image_id, _, _ in named])
+    kept = [(told[image_id], name) for image_id, name, _ in named if image_id in told]
     return name_evidence([name for _, name in kept], context.embedder.embed([text for text, _ in kept]))
 
 
@@ -97,7 +93,7 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
     with stage(runtime, "assign", lacking) as current:
         if not lacking:
             return {}
-        unnamed = 0
+        unnamed, others = 0, Others(context, criterion, clusters)
         for part, names in _unplaced(grouping, criterion):
             await context.pause.passed()
             unnamed += len(part) - len(names)
@@ -110,7 +106,7 @@ async def place(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
                 context.embedder,
                 on_answer=current.step,
             )
-            grouping.add_assignments(made)
+            grouping.add_assignments(await others.bear_out(made))
         places = _learnt(context, criterion, clusters) if unnamed else None
         if places is None:
             return {}  # All are placed; or none was named, for want of a valid reply: it is asked again.
@@ -138,10 +134,9 @@ def _learnt(context: Context, criterion: Criterion, clusters: Sequence[Cluster])
     keep_samples(context, [criterion])
     named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=_NAMED, of_sample=True)
     told = grouping.descriptions(criterion.id, [image_id for image_id, _, _ in named])
-    kept = [(told[i].text, leaf) for i, _, leaf in named if i in told and told[i].text][:_EXAMPLES]
+    kept = [(told[i].text, leaf) for i, _, leaf in named if i in told and told[i].text][:EXAMPLES]
     vectors = context.embedder.embed([text for text, _ in kept])
-    first: Level = "middle" if criterion.k is None else "coarse"
-    return learn_places(vectors, [leaf for _, leaf in kept], clusters, first=first)
+    return learn_places(vectors, [leaf for _, leaf in kept], clusters, first=decided_first(criterion))
 
 
 async def _place_alike(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
@@ -103,8 +103,8 @@ async def looked(sample: Sample, means: Means, *, with_k: bool) -> Looked:
         for n, text in enumerate(sample.texts)
         if _how(made["both"], text) == CHOICE and _how(made["likeness"], text) == ALIKE
     ]
-    mostly = _classes(at["both"], sample.truth, set(doubtful))
-    right = {way: sum(mostly.get(found[n]) == sample.truth[n] for n in doubtful) for way, found in at.items()}
+    held = mostly(at["both"], sample.truth, without=set(doubtful))
+    right = {way: sum(held.get(found[n]) == sample.truth[n] for n in doubtful) for way, found in at.items()}
     return Looked(sample.labelled.criterion, len(sample.texts), len(doubtful), right)
 
 
@@ -112,8 +112,8 @@ def _how(made: OrganisedTexts, text: str) -> str:
     return made.assignments[text].how if text in made.assignments else ""
 
 
-def _classes(clusters: Sequence[str], truth: Sequence[str], without: set[int]) -> dict[str, str]:
-    """The most frequent class of each cluster; none of the texts that are unclear."""
+def mostly(clusters: Sequence[str], truth: Sequence[str], *, without: Collection[int] = ()) -> dict[str, str]:
+    """The most frequent class of each cluster, not counting some texts; none of those that are unclear."""
     held: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for n, (cluster, label) in enumerate(zip(clusters, truth, strict=True)):
         if n not in without and cluster:

@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import pytest
@@ -130,6 +131,16 @@ def test_every_image_has_a_name_and_a_place(grouped: Grouped) -> None:
     assert {rows[n]["how"] for n in by_model} == {"name"}
     # What the model said stands as it was said.
     assert all(rows[n]["name"] == subject(n) for n in by_model)
+
+
+def test_of_a_named_image_it_is_told_how_well_others_bear_it_out(grouped: Grouped) -> None:
+    """A caption that tells of one thing is like those of its place; one that tells of two is less so."""
+    rows, by_model, _, _ = grouped.told
+    plain = [rows[n]["confidence"] for n in by_model if shows_one(n)]
+    mixed = [rows[n]["confidence"] for n in by_model if not shows_one(n)]
+    assert min(len(plain), len(mixed)) > 20
+    assert min(plain) > median(mixed)
+    assert median(plain) > median(mixed) + 0.1
 
 
 def test_likeness_puts_them_where_the_model_would_have_put_them(grouped: Grouped) -> None:

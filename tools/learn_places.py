@@ -14,6 +14,7 @@ import numpy as np
 
 from store.answers import Vectors
 from store.records import Cluster, Level
+from tools.medoids import Matrix
 from tools.tree import cluster_paths
 
 if TYPE_CHECKING:
@@ -68,16 +69,31 @@ class Places:
     """A classifier of texts into the leaves of one tree."""
 
     def __init__(
-        self, model: LogisticRegression | None, only: str, groups: Sequence[str], *, unclear: float
+        self, model: LogisticRegression | None, only: str, groups: Mapping[str, str], *, unclear: float
     ) -> None:
-        """Use `learn_places`. `groups`: for each class its cluster at the level that is decided first.
+        """Use `learn_places`. `groups`: for each leaf its cluster at the level that is decided first.
 
-        `unclear`: probability, 0 to 1, that any text does not tell, at least.
+        `only`: the leaf of all texts, where there is no model for want of another. `unclear`: probability,
+        0 to 1, that any text does not tell, at least.
         """
         self._model = model
         self._only = only
         self._groups = groups
         self._unclear = unclear
+
+    def probabilities(self, vectors: Vectors, leaf_ids: Sequence[str]) -> list[float]:
+        """How likely each text belongs to the cluster, at the deciding level, that its leaf is in; 0 to 1.
+
+        `vectors` as for `place`, `leaf_ids` in their order. 0 where nothing was learnt of that cluster.
+        """
+        wanted = [self._group(leaf) for leaf in leaf_ids]
+        if self._model is None:
+            return [float(group == self._group(self._only)) for group in wanted]
+        if not len(vectors):
+            return []
+        names, _, sums = self._sums(self._model, vectors)
+        column = {name: n for n, name in enumerate(names)}
+        return [float(row[column[g]]) if g in column else 0.0 for g, row in zip(wanted, sums, strict=True)]
 
     def place(self, vectors: Vectors) -> list[Place]:
         """The place of each text, in the order of `vectors`, shape (n, d).
@@ -89,14 +105,12 @@ class Places:
             return [Place(self._only, 1.0)] * len(vectors)
         if not len(vectors):
             return []
-        chances = self._model.predict_proba(vectors)  # (n, classes)
-        names = sorted(set(self._groups))
-        member = np.array([[group == name for name in names] for group in self._groups], dtype=float)
-        sums = chances @ member  # (n, groups)
-        # Each class is in one group, so all groups together look at each chance once.
-        columns = [np.flatnonzero(own) for own in member.T]
-        within = np.stack([own[chances[:, own].argmax(axis=1)] for own in columns], axis=1)
         leaves = [str(leaf) for leaf in self._model.classes_]
+        names, chances, sums = self._sums(self._model, vectors)
+        # Each class is in one group, so all groups together look at each chance once.
+        groups = np.array([self._group(leaf) for leaf in leaves])
+        columns = [np.flatnonzero(groups == name) for name in names]
+        within = np.stack([own[chances[:, own].argmax(axis=1)] for own in columns], axis=1)
         untold = sums[:, names.index(UNCLEAR)] if UNCLEAR in names else np.zeros(len(vectors))
         untold = np.maximum(untold, self._unclear)
         made = []
@@ -118,6 +132,18 @@ class Places:
             )
         return made
 
+    def _sums(self, model: LogisticRegression, vectors: Vectors) -> tuple[list[str], Matrix, Matrix]:
+        """The groups, the chance of each class, shape (n, classes), and that of each group, (n, groups)."""
+        chances = model.predict_proba(vectors)
+        groups = [self._group(str(leaf)) for leaf in model.classes_]
+        names = sorted(set(groups))
+        member = np.array([[group == name for name in names] for group in groups], dtype=float)
+        return names, chances, chances @ member
+
+    def _group(self, leaf: str) -> str:
+        """The cluster that a leaf is in; that of the texts that do not tell is their own."""
+        return self._groups.get(leaf, leaf)
+
 
 def learn_places(
     vectors: Vectors, leaf_ids: Sequence[str], clusters: Sequence[Cluster], *, first: Level
@@ -136,7 +162,7 @@ def learn_places(
     if not classes:
         return None
     depth = _DEPTH[first]
-    groups = [paths[c][depth].id if c in paths else c for c in classes]
+    groups = {leaf: path[depth].id for leaf, path in paths.items() if len(path) > depth}
     # By Laplace's rule of succession: that none of so many was silent does not mean that none ever is.
     unclear = 1.0 / (len(labels) + 2)
     if len(classes) == 1:

@@ -19,6 +19,7 @@ from tools.assign import assign
 from tools.assign_alike import assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.evaluate import clusters_at
+from tools.held_out import borne_out, held_out
 from tools.learn_places import Placing, learn_places
 from tools.likeness import name_evidence
 from tools.method import Grouped, Means, Method
@@ -53,6 +54,8 @@ class Parts:
     second_look: bool = True
     """Ask the model about the most doubtful of the unnamed texts."""
     learn: Learn = learn_places
+    bear_out: bool = True
+    """Let other texts say how sure the places of named ones are; no place changes."""
 
 
 ALL_PARTS = Parts()
@@ -107,7 +110,11 @@ async def organise_texts(
     names = [Name(distinct[n], criterion.id, label) for n, label in said.items()]
     placed = await assign(names, {}, clusters, criterion, text, embedder)
     first: Level = "middle" if criterion.k is None else "coarse"
-    places = parts.learn(vectors[list(said)], [a.cluster_id for a in placed], clusters, first=first)
+    leaves = [a.cluster_id for a in placed]
+    if parts.bear_out:
+        chances = held_out(vectors[list(said)], leaves, clusters, first=first)
+        placed = [borne_out(*pair) for pair in zip(placed, chances, strict=True)]
+    places = parts.learn(vectors[list(said)], leaves, clusters, first=first)
     rest = [n for n in range(len(distinct)) if n not in said]
     carried = (
         await assign_alike(
