@@ -11,7 +11,7 @@ from graphs.label import FAILED
 from store.records import Assignment, Cluster, Criterion, Level
 from tools.assign_alike import ALIKE
 from tools.held_out import borne_out, held_out
-from tools.learn_places import UNCLEAR, Places, learn_places
+from tools.learn_places import UNCLEAR, Backing, Places, learn_places
 
 EXAMPLES = 5_000
 """Named images that are learnt from, at most."""
@@ -30,8 +30,8 @@ def told_in_words(context: Context, criterion: Criterion, ids: Sequence[str]) ->
 
 
 class _Learnt(NamedTuple):
-    held_out: Mapping[str, float]
-    """The text of an example to the probability of its place by the others."""
+    held_out: Mapping[str, Backing]
+    """The text of an example to what the others say of its place."""
     places: Places | None
     """What all examples teach, for the texts that are none."""
 
@@ -63,8 +63,8 @@ class Others:
         found = {image_id: held[text] for image_id, text in told.items() if text in held}
         rest = [a for a in made if a.image_id in told and a.image_id not in found]
         vectors = self._context.embedder.embed([told[a.image_id] for a in rest])
-        chances = places.probabilities(vectors, [a.cluster_id for a in rest])
-        found |= {a.image_id: chance for a, chance in zip(rest, chances, strict=True)}
+        backed = places.back(vectors, [a.cluster_id for a in rest])
+        found |= {a.image_id: backing for a, backing in zip(rest, backed, strict=True)}
         return [borne_out(a, found[a.image_id]) if a.image_id in found else a for a in made]
 
     def _learn(self) -> _Learnt:
@@ -82,6 +82,6 @@ class Others:
         vectors = self._context.embedder.embed(list(leaves))
         first = decided_first(self._criterion)
         known = list(leaves.values())
-        chances = held_out(vectors, known, self._clusters, first=first)
+        backed = held_out(vectors, known, self._clusters, first=first)
         places = learn_places(vectors, known, self._clusters, first=first)
-        return _Learnt(dict(zip(leaves, chances, strict=True)), places)
+        return _Learnt(dict(zip(leaves, backed, strict=True)), places)

@@ -42,7 +42,7 @@ class Given(Places):
     """Places that are known beforehand."""
 
     def __init__(self, places: Sequence[Place]) -> None:
-        super().__init__(None, "", {}, unclear=0.0)
+        super().__init__(None, (), {}, unclear=0.0)
         self.places = places
 
     def place(self, vectors: Vectors) -> list[Place]:

@@ -203,18 +203,19 @@ def test_how_likely_a_given_place_is_agrees_with_the_place_that_is_found() -> No
     places = learnt(list("abcd") * 8, tree(x="ab", y="c", z="d"))
     vectors = near("a", "c", "d", seed=2)
     found = places.place(vectors)
-    likely = places.probabilities(vectors, leaves_of(found))
-    assert likely == [place.probability for place in found]
+    backed = places.back(vectors, leaves_of(found))
+    assert [backing.probability for backing in backed] == [place.probability for place in found]
+    assert [backing.texts for backing in backed] == [16, 8, 8]
     # The sum over a cluster is that of each of its leaves.
-    assert places.probabilities(vectors[:1], ["b"]) == likely[:1]
-    (elsewhere,) = places.probabilities(vectors[:1], ["d"])
-    assert 0.0 < elsewhere < 0.2
+    assert places.back(vectors[:1], ["b"]) == backed[:1]
+    (elsewhere,) = places.back(vectors[:1], ["d"])
+    assert 0.0 < elsewhere.probability < 0.2
 
 
 def test_a_cluster_of_which_nothing_was_learnt_is_not_likely() -> None:
     clusters = tree(x="ab", y="c", z="h")
     places = learnt(list("abc") * 8, clusters)
-    assert places.probabilities(near("a", "h", seed=2), ["h", UNCLEAR]) == [0.0, 0.0]
+    assert places.back(near("a", "h", seed=2), ["h", UNCLEAR]) == [(0.0, 0), (0.0, 0)]
     alone = learnt(["a"] * 5, clusters)
-    assert alone.probabilities(near("h", "a", "h", seed=2), ["a", "b", "c"]) == [1.0, 1.0, 0.0]
-    assert places.probabilities(near("a")[:0], []) == alone.probabilities(near("a")[:0], []) == []
+    assert alone.back(near("h", "a", "h", seed=2), ["a", "b", "c"]) == [(1.0, 5), (1.0, 5), (0.0, 0)]
+    assert places.back(near("a")[:0], []) == alone.back(near("a")[:0], []) == []

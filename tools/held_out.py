@@ -14,39 +14,42 @@ import numpy as np
 
 from store.answers import Vectors
 from store.records import Assignment, Cluster, Level
-from tools.learn_places import learn_places
+from tools.learn_places import Backing, learn_places
 
 _PARTS = 5
-_OTHERS = 2 / 3
-"""What the others say counts so much; the rest is how near the label is to the name of its leaf."""
+_LABEL = 5
+"""The label has as much to say as so many other texts of its cluster."""
 
 
 def held_out(
     vectors: Vectors, leaf_ids: Sequence[str], clusters: Sequence[Cluster], *, first: Level
-) -> list[float]:
-    """How likely each text belongs to the cluster that its leaf is in, by what the others teach; 0 to 1.
+) -> list[Backing]:
+    """How likely each text belongs to the cluster that its leaf is in, by what the others teach.
 
     By cross-validation in five parts, each with a fifth of every leaf. The arguments are those of
     `learn_places`, which says at which level; each text is there once. Same order and length as `leaf_ids`.
-    0 where no other text is of that cluster.
     """
     part = np.empty(len(leaf_ids), dtype=int)
     part[np.argsort(np.array(leaf_ids, dtype=str), kind="stable")] = np.arange(len(leaf_ids)) % _PARTS
-    found = np.zeros(len(leaf_ids))
+    found = [Backing(0.0, 0)] * len(leaf_ids)
     for number in range(_PARTS):
         mine, others = np.flatnonzero(part == number).tolist(), np.flatnonzero(part != number).tolist()
         places = learn_places(vectors[others], [leaf_ids[n] for n in others], clusters, first=first)
         if places is not None:
-            found[mine] = places.probabilities(vectors[mine], [leaf_ids[n] for n in mine])
-    return [float(probability) for probability in found]
+            backed = places.back(vectors[mine], [leaf_ids[n] for n in mine])
+            for n, backing in zip(mine, backed, strict=True):
+                found[n] = backing
+    return found
 
 
-def borne_out(assignment: Assignment, probability: float) -> Assignment:
+def borne_out(assignment: Assignment, others: Backing) -> Assignment:
     """The assignment of a named image, as sure as its label and the other texts make it together.
 
-    Their weighted mean, a linear opinion pool (Stone 1961). One that is unclear stays as it is.
+    Their weighted mean, a linear opinion pool (Stone 1961): the more texts of its cluster there are, the more
+    the others have to say; alone of its cluster it stays as it is. So does one that is unclear.
     """
     if not assignment.cluster_id:
         return assignment
-    sure = (1.0 - _OTHERS) * assignment.confidence + _OTHERS * probability
+    weight = others.texts / (others.texts + _LABEL)
+    sure = (1.0 - weight) * assignment.confidence + weight * others.probability
     return replace(assignment, confidence=round(sure, 3))

@@ -57,6 +57,15 @@ class Place(NamedTuple):
     """Probability that the text does not tell, 0 to 1; 0 where only one place was learnt."""
 
 
+class Backing(NamedTuple):
+    """What is learnt of whether a text belongs to a certain cluster, at the level that is decided first."""
+
+    probability: float
+    """0 to 1; 0 where nothing was learnt of that cluster."""
+    texts: int
+    """Of how many texts of that cluster it was learnt."""
+
+
 class Placing(Protocol):
     """What tells the places of texts."""
 
@@ -69,31 +78,40 @@ class Places:
     """A classifier of texts into the leaves of one tree."""
 
     def __init__(
-        self, model: LogisticRegression | None, only: str, groups: Mapping[str, str], *, unclear: float
+        self,
+        model: LogisticRegression | None,
+        labels: Sequence[str],
+        groups: Mapping[str, str],
+        *,
+        unclear: float,
     ) -> None:
-        """Use `learn_places`. `groups`: for each leaf its cluster at the level that is decided first.
+        """Use `learn_places`. `labels`: the leaves that were learnt from; of one leaf there is no model.
 
-        `only`: the leaf of all texts, where there is no model for want of another. `unclear`: probability,
-        0 to 1, that any text does not tell, at least.
+        `groups`: for each leaf its cluster at the level that is decided first. `unclear`: probability, 0 to
+        1, that any text does not tell, at least.
         """
         self._model = model
-        self._only = only
+        self._only = labels[0] if labels and model is None else ""
         self._groups = groups
+        self._texts = Counter(self._group(leaf) for leaf in labels)
         self._unclear = unclear
 
-    def probabilities(self, vectors: Vectors, leaf_ids: Sequence[str]) -> list[float]:
-        """How likely each text belongs to the cluster, at the deciding level, that its leaf is in; 0 to 1.
+    def back(self, vectors: Vectors, leaf_ids: Sequence[str]) -> list[Backing]:
+        """How likely each text belongs to the cluster, at the deciding level, that its leaf is in.
 
-        `vectors` as for `place`, `leaf_ids` in their order. 0 where nothing was learnt of that cluster.
+        `vectors` as for `place`, `leaf_ids` in their order.
         """
         wanted = [self._group(leaf) for leaf in leaf_ids]
-        if self._model is None:
-            return [float(group == self._group(self._only)) for group in wanted]
-        if not len(vectors):
+        if not wanted:
             return []
+        if self._model is None:
+            return [Backing(float(group in self._texts), self._texts[group]) for group in wanted]
         names, _, sums = self._sums(self._model, vectors)
         column = {name: n for n, name in enumerate(names)}
-        return [float(row[column[g]]) if g in column else 0.0 for g, row in zip(wanted, sums, strict=True)]
+        return [
+            Backing(float(row[column[group]]) if group in column else 0.0, self._texts[group])
+            for group, row in zip(wanted, sums, strict=True)
+        ]
 
     def place(self, vectors: Vectors) -> list[Place]:
         """The place of each text, in the order of `vectors`, shape (n, d).
@@ -166,12 +184,12 @@ def learn_places(
     # By Laplace's rule of succession: that none of so many was silent does not mean that none ever is.
     unclear = 1.0 / (len(labels) + 2)
     if len(classes) == 1:
-        return Places(None, classes[0], groups, unclear=unclear)
+        return Places(None, labels, groups, unclear=unclear)
     # Loading it takes a second, and most runs that go on learn nothing.
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=_STRENGTH, max_iter=1000).fit(vectors[kept], labels)
-    return Places(model, "", groups, unclear=unclear)
+    return Places(model, labels, groups, unclear=unclear)
 
 
 def _targets(leaf_ids: Sequence[str], middle: Mapping[str, str]) -> list[str | None]:

@@ -112,8 +112,8 @@ async def organise_texts(
     first: Level = "middle" if criterion.k is None else "coarse"
     leaves = [a.cluster_id for a in placed]
     if parts.bear_out:
-        chances = held_out(vectors[list(said)], leaves, clusters, first=first)
-        placed = [borne_out(*pair) for pair in zip(placed, chances, strict=True)]
+        others = held_out(vectors[list(said)], leaves, clusters, first=first)
+        placed = [borne_out(*pair) for pair in zip(placed, others, strict=True)]
     places = parts.learn(vectors[list(said)], leaves, clusters, first=first)
     rest = [n for n in range(len(distinct)) if n not in said]
     carried = (
