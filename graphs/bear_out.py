@@ -51,7 +51,8 @@ class Others:
 
         Where an image is not told of in words, the assignment stays as it is.
         """
-        return await asyncio.to_thread(self._borne_out, made)
+        # To learn takes seconds of a large collection, and a run that goes on may have no named image left.
+        return await asyncio.to_thread(self._borne_out, made) if made else []
 
     def _borne_out(self, made: Sequence[Assignment]) -> list[Assignment]:
         if self._learnt is None:
