@@ -8,18 +8,13 @@ from typing import NamedTuple
 
 from graphs.context import Context
 from graphs.label import FAILED
-from store.records import Assignment, Cluster, Criterion, Level
+from store.records import Assignment, Cluster, Criterion
 from tools.assign_alike import ALIKE
 from tools.held_out import borne_out, held_out
-from tools.learn_places import UNCLEAR, Backing, Places, learn_places
+from tools.learn_places import UNCLEAR, Backing, Places, decided_first, learn_places
 
 EXAMPLES = 5_000
 """Named images that are learnt from, at most."""
-
-
-def decided_first(criterion: Criterion) -> Level:
-    """The level at which a place is decided: that of the K clusters, where the person wants K."""
-    return "middle" if criterion.k is None else "coarse"
 
 
 def told_in_words(context: Context, criterion: Criterion, ids: Sequence[str]) -> dict[str, str]:

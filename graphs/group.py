@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from graphs.bear_out import EXAMPLES, Others, decided_first, told_in_words
+from graphs.bear_out import EXAMPLES, Others, told_in_words
 from graphs.context import Context
 from graphs.label import FAILED
 from graphs.naming import keep_samples
@@ -26,7 +26,7 @@ from tools.assign import assign
 from tools.assign_alike import ALIKE, assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.carry_over import carry_over, settle_lost
-from tools.learn_places import Places, learn_places
+from tools.learn_places import Places, decided_first, learn_places
 from tools.likeness import name_evidence
 from tools.naming_sample import second_look
 from tools.tag_tree import tag_tree

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
-from store.records import Level
 from tests.bench_grouping import opened, parser_of
 from tests.bench_second_look import mostly
+from tools.learn_places import decided_first
 from tools.method import Means
 from tools.own_method import ALL_PARTS, organise_texts
 from tools.sample_labelled import Sample
@@ -74,7 +74,7 @@ def main() -> None:
 async def judged(sample: Sample, means: Means, *, with_k: bool) -> Judged:
     """Group the sample in each way, which places all texts the same, and judge the confidences."""
     criterion = replace(sample.criterion, k=sample.k if with_k else None)
-    level: Level = "coarse" if with_k else "middle"
+    level = decided_first(criterion)
     told, right = {}, np.zeros(0, dtype=bool)
     for way, parts in WAYS.items():
         made = await organise_texts(

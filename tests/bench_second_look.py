@@ -23,7 +23,7 @@ from store.records import Cluster, Level
 from tests.bench_grouping import opened, parser_of
 from tools.assign import CHOICE
 from tools.assign_alike import ALIKE
-from tools.learn_places import SLIGHT, Place, Placing, learn_places
+from tools.learn_places import SLIGHT, Place, Placing, decided_first, learn_places
 from tools.method import Means
 from tools.own_method import ALL_PARTS, OrganisedTexts, organise_texts
 from tools.sample_labelled import Sample
@@ -89,7 +89,7 @@ def main() -> None:
 async def looked(sample: Sample, means: Means, *, with_k: bool) -> Looked:
     """Group the sample in each way, and count over the texts that the model was asked about."""
     criterion = replace(sample.criterion, k=sample.k if with_k else None)
-    level: Level = "coarse" if with_k else "middle"
+    level = decided_first(criterion)
     made = {
         way: await organise_texts(
             sample.texts, criterion, means.text, means.embedder, seed=means.seed, parts=parts

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from store.answers import Vectors
-from store.records import Cluster, Level
+from store.records import Cluster, Criterion, Level
 from tools.medoids import Matrix
 from tools.tree import cluster_paths
 
@@ -163,14 +163,19 @@ class Places:
         return self._groups.get(leaf, leaf)
 
 
+def decided_first(criterion: Criterion) -> Level:
+    """The level at which a place is decided: where the person gave K, that of the K clusters."""
+    return "middle" if criterion.k is None else "coarse"
+
+
 def learn_places(
     vectors: Vectors, leaf_ids: Sequence[str], clusters: Sequence[Cluster], *, first: Level
 ) -> Places | None:
     """Learn from texts whose leaf is known; `UNCLEAR` for those that do not tell.
 
-    `vectors`: unit rows, shape (n, d), in the order of `leaf_ids`. `first` is the level that is decided first
-    (the coarse one where the person gave K, since that is what was asked for). A leaf with too few examples
-    lends them to the largest leaf of its middle cluster. None when there is nothing to learn from.
+    `vectors`: unit rows, shape (n, d), in the order of `leaf_ids`. `first` is the level that is
+    decided first (`decided_first`). A leaf with too few examples lends them to the largest leaf of its middle
+    cluster. None when there is nothing to learn from.
     """
     paths = cluster_paths(clusters)
     targets = _targets(leaf_ids, {leaf: path[1].id for leaf, path in paths.items() if len(path) == 3})

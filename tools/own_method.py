@@ -20,7 +20,7 @@ from tools.assign_alike import assign_alike
 from tools.build_hierarchy import build_hierarchy
 from tools.evaluate import clusters_at
 from tools.held_out import borne_out, held_out
-from tools.learn_places import Placing, learn_places
+from tools.learn_places import Placing, decided_first, learn_places
 from tools.likeness import name_evidence
 from tools.method import Grouped, Means, Method
 from tools.name import name
@@ -109,7 +109,7 @@ async def organise_texts(
     )
     names = [Name(distinct[n], criterion.id, label) for n, label in said.items()]
     placed = await assign(names, {}, clusters, criterion, text, embedder)
-    first: Level = "middle" if criterion.k is None else "coarse"
+    first = decided_first(criterion)
     leaves = [a.cluster_id for a in placed]
     if parts.bear_out:
         others = held_out(vectors[list(said)], leaves, clusters, first=first)
