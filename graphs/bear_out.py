@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from graphs.context import Context
 from graphs.label import FAILED
+from store.answers import Vectors
 from store.records import Assignment, Cluster, Criterion
 from tools.assign_alike import ALIKE
 from tools.held_out import borne_out, held_out
@@ -24,11 +26,21 @@ def told_in_words(context: Context, criterion: Criterion, ids: Sequence[str]) ->
     return {i: told[i].text for i in captions if i in told and told[i].text and not captions[i].tags}
 
 
-class _Learnt(NamedTuple):
-    held_out: Mapping[str, Backing]
-    """The text of an example to what the others say of its place."""
-    places: Places | None
-    """What all examples teach, for the texts that are none."""
+class Example(NamedTuple):
+    """A named image that is told of in words."""
+
+    text: str
+    name: str
+    """Empty where the text does not tell."""
+    leaf_id: str
+    """Empty then too, and where the image is not assigned yet."""
+
+
+def examples_in_words(context: Context, criterion: Criterion) -> list[Example]:
+    """Named images to learn from, by what is told of them in words; `EXAMPLES` at most."""
+    named = context.workspace.grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=EXAMPLES)
+    told = told_in_words(context, criterion, [image_id for image_id, _, _ in named])
+    return [Example(told[image_id], name, leaf) for image_id, name, leaf in named if image_id in told]
 
 
 class Others:
@@ -39,7 +51,7 @@ class Others:
         self._context = context
         self._criterion = criterion
         self._clusters = clusters
-        self._learnt: _Learnt | None = None
+        self._first = decided_first(criterion)
 
     async def bear_out(self, made: Sequence[Assignment]) -> list[Assignment]:
         """These assignments of named images, as sure as the others make them. Same order and length.
@@ -50,34 +62,37 @@ class Others:
         return await asyncio.to_thread(self._borne_out, made) if made else []
 
     def _borne_out(self, made: Sequence[Assignment]) -> list[Assignment]:
-        if self._learnt is None:
-            self._learnt = self._learn()
-        held, places = self._learnt
-        if places is None:
+        if not self._leaves:
             return list(made)
         told = told_in_words(self._context, self._criterion, [a.image_id for a in made if a.cluster_id])
-        found = {image_id: held[text] for image_id, text in told.items() if text in held}
+        found = {image_id: self._held_out[text] for image_id, text in told.items() if text in self._held_out}
         rest = [a for a in made if a.image_id in told and a.image_id not in found]
-        vectors = self._context.embedder.embed([told[a.image_id] for a in rest])
-        backed = places.back(vectors, [a.cluster_id for a in rest])
-        found |= {a.image_id: backing for a, backing in zip(rest, backed, strict=True)}
+        if rest and self._places is not None:
+            vectors = self._context.embedder.embed([told[a.image_id] for a in rest])
+            backed = self._places.back(vectors, [a.cluster_id for a in rest])
+            found |= {a.image_id: backing for a, backing in zip(rest, backed, strict=True)}
         return [borne_out(a, found[a.image_id]) if a.image_id in found else a for a in made]
 
-    def _learn(self) -> _Learnt:
-        """Learn from named texts, each once; they need not be assigned yet, where the tree has their name."""
-        named = self._context.workspace.grouping.examples(
-            self._criterion.id, not_by=ALIKE, not_because=FAILED, most=EXAMPLES
-        )
-        told = told_in_words(self._context, self._criterion, [image_id for image_id, _, _ in named])
+    @cached_property
+    def _leaves(self) -> dict[str, str]:
+        """Each example's text to its leaf; it need not be assigned yet, where the tree has its name."""
         leaf_of = {raw: c.id for c in self._clusters if c.level == "fine" for raw in c.names}
-        leaves = {
-            told[image_id]: leaf or leaf_of.get(name, UNCLEAR)
-            for image_id, name, leaf in named
-            if image_id in told and (leaf or not name or name in leaf_of)
+        return {
+            text: leaf or leaf_of.get(name, UNCLEAR)
+            for text, name, leaf in examples_in_words(self._context, self._criterion)
+            if leaf or not name or name in leaf_of
         }
-        vectors = self._context.embedder.embed(list(leaves))
-        first = decided_first(self._criterion)
-        known = list(leaves.values())
-        backed = held_out(vectors, known, self._clusters, first=first)
-        places = learn_places(vectors, known, self._clusters, first=first)
-        return _Learnt(dict(zip(leaves, backed, strict=True)), places)
+
+    @cached_property
+    def _held_out(self) -> dict[str, Backing]:
+        """Each example's text to what the others say of its place."""
+        backed = held_out(self._vectors(), list(self._leaves.values()), self._clusters, first=self._first)
+        return dict(zip(self._leaves, backed, strict=True))
+
+    @cached_property
+    def _places(self) -> Places | None:
+        """What all examples teach, for the texts that are none."""
+        return learn_places(self._vectors(), list(self._leaves.values()), self._clusters, first=self._first)
+
+    def _vectors(self) -> Vectors:
+        return self._context.embedder.embed(list(self._leaves))

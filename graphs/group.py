@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from graphs.bear_out import EXAMPLES, Others, told_in_words
+from graphs.bear_out import EXAMPLES, Others, examples_in_words
 from graphs.context import Context
 from graphs.label import FAILED
 from graphs.naming import keep_samples
@@ -67,11 +67,8 @@ async def build(state: GroupState, runtime: Runtime[Context]) -> dict[str, objec
 
 def _evidence(context: Context, criterion: Criterion) -> dict[str, Vectors]:
     """What bears each name: the texts of the named images, unless these are the taggers' own words."""
-    grouping = context.workspace.grouping
-    named = grouping.examples(criterion.id, not_by=ALIKE, not_because=FAILED, most=EXAMPLES)
-    told = told_in_words(context, criterion, [image_id for image_id, _, _ in named])
-    kept = [(told[image_id], name) for image_id, name, _ in named if image_id in told]
-    return name_evidence([name for _, name in kept], context.embedder.embed([text for text, _ in kept]))
+    kept = examples_in_words(context, criterion)
+    return name_evidence([one.name for one in kept], context.embedder.embed([one.text for one in kept]))
 
 
 async def _tree_of_tags(context: Context, criterion: Criterion) -> list[Cluster]:

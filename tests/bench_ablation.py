@@ -17,7 +17,7 @@ import numpy as np
 
 from store.answers import Vectors
 from store.records import Cluster, Criterion, Level
-from tests.bench_grouping import compared, parser_of, report
+from tests.bench_grouping import compared, parser_with_k, report
 from tools.learn_places import Place
 from tools.method import Grouped, Means, Method
 from tools.own_method import OWN, OWN_WITH_K, Parts, own
@@ -64,8 +64,7 @@ LESS = {
 
 
 def main() -> None:
-    parser = parser_of(__doc__)
-    parser.add_argument("--own-k", action="store_true", help="give K")
+    parser = parser_with_k(__doc__)
     parser.add_argument(
         "--less",
         nargs="+",

@@ -11,16 +11,15 @@ list is taken.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench_grouping import opened, parser_of
+from tests.bench_grouping import opened, parser_of, write_rows
 from tools.assign_alike import ALIKE
 from tools.coarse_level import best_list, tried_lists, weights_by_label
 from tools.method import Means
@@ -52,8 +51,7 @@ def main() -> None:
     given = parser_of(__doc__).parse_args()
     with opened(given) as (samples, means, _):
         found = [one for sample in samples for one in asyncio.run(candidates(sample, means))]
-    if given.json is not None:
-        given.json.write_text(json.dumps([asdict(one) for one in found], indent=2), encoding="utf-8")
+    write_rows(found, given.json)
     Console().print(table(found))
 
 

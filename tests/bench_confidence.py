@@ -11,9 +11,8 @@ confidence of named texts without the word of the others, all else the same; no 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
-from tests.bench_grouping import opened, parser_of
-from tests.bench_second_look import mostly
+from tests.bench_grouping import opened, parser_with_k, write_rows
+from tests.bench_second_look import mostly, organised_in
 from tools.learn_places import decided_first
 from tools.method import Means
-from tools.own_method import ALL_PARTS, organise_texts
+from tools.own_method import ALL_PARTS
 from tools.sample_labelled import Sample
 
 WAYS = {"with others": ALL_PARTS, "by the label alone": replace(ALL_PARTS, bear_out=False)}
@@ -61,13 +60,11 @@ class Judged:
 
 
 def main() -> None:
-    parser = parser_of(__doc__)
-    parser.add_argument("--own-k", action="store_true", help="give K")
+    parser = parser_with_k(__doc__)
     given = parser.parse_args()
     with opened(given) as (samples, means, _):
         found = [asyncio.run(judged(sample, means, with_k=given.own_k)) for sample in samples]
-    if given.json is not None:
-        given.json.write_text(json.dumps([asdict(row) for row in found], indent=2), encoding="utf-8")
+    write_rows(found, given.json)
     Console().print(table(found))
 
 
@@ -75,16 +72,14 @@ async def judged(sample: Sample, means: Means, *, with_k: bool) -> Judged:
     """Group the sample in each way, which places all texts the same, and judge the confidences."""
     criterion = replace(sample.criterion, k=sample.k if with_k else None)
     level = decided_first(criterion)
-    told, right = {}, np.zeros(0, dtype=bool)
-    for way, parts in WAYS.items():
-        made = await organise_texts(
-            sample.texts, criterion, means.text, means.embedder, seed=means.seed, parts=parts
-        )
-        clusters = made.at(level, sample.texts)
-        classes = mostly(clusters, sample.truth)
-        sorted_texts = [n for n, cluster in enumerate(clusters) if cluster]
-        right = np.array([classes[clusters[n]] == sample.truth[n] for n in sorted_texts])
-        sure = np.array([made.assignments[sample.texts[n]].confidence for n in sorted_texts])
+    made = await organised_in(WAYS, sample, criterion, means)
+    clusters = made["with others"].at(level, sample.texts)
+    classes = mostly(clusters, sample.truth)
+    judged_texts = [n for n, cluster in enumerate(clusters) if cluster]
+    right = np.array([classes[clusters[n]] == sample.truth[n] for n in judged_texts])
+    told = {}
+    for way, one in made.items():
+        sure = np.array([one.assignments[sample.texts[n]].confidence for n in judged_texts])
         told[way] = Told(
             float(sure.mean()), auroc(sure, right), calibration_error(sure, right), _least(sure, right)
         )

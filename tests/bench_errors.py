@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
 
 from agent.words import excerpt
-from tests.bench_grouping import opened, parser_of
+from tests.bench_grouping import opened, parser_with_k, write_rows
 from tests.recorded_ictc import recorded
 from tools.confusion import SHOWN_AS, confusion
 from tools.method import Grain, Grouped, Means
@@ -45,15 +44,13 @@ class Confused:
 
 
 def main() -> None:
-    parser = parser_of(__doc__)
-    parser.add_argument("--own-k", action="store_true", help="give K")
+    parser = parser_with_k(__doc__)
     parser.add_argument("--recorded", metavar="MODEL", help="gpt-4, or another with recorded answers")
     parser.add_argument("--examples", type=int, default=2, help="texts shown of each confusion")
     given = parser.parse_args()
     with opened(given) as (samples, means, _):
         found = [row for sample in samples for row in asyncio.run(confused(sample, means, given))]
-    if given.json is not None:
-        given.json.write_text(json.dumps([asdict(row) for row in found], indent=2), encoding="utf-8")
+    write_rows(found, given.json)
     Console().print(table(found, given.examples))
 
 

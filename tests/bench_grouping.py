@@ -16,9 +16,11 @@ import argparse
 import asyncio
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -64,6 +66,13 @@ def parser_of(about: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def parser_with_k(about: str | None) -> argparse.ArgumentParser:
+    """The same, for one that runs our method without K or with it."""
+    parser = parser_of(about)
+    parser.add_argument("--own-k", action="store_true", help="give K")
+    return parser
+
+
 def compared(given: argparse.Namespace, methods: list[Method]) -> Comparison:
     """Run the methods on the sets."""
     with opened(given) as (samples, means, view):
@@ -87,6 +96,12 @@ def opened(given: argparse.Namespace) -> Iterator[tuple[list[Sample], Means, Run
         with context(settings.load(folder), workspace, on_progress=view.show, on_event=view.say) as made:
             means = Means(made.text, made.embedder, list_chars=made.options.propose_chars, seed=given.seed)
             yield samples, means, view
+
+
+def write_rows(rows: Sequence[Any], file: Path | None) -> None:
+    """Write figures, each a dataclass, where they are wanted."""
+    if file is not None:
+        file.write_text(json.dumps([asdict(row) for row in rows], indent=2), encoding="utf-8")
 
 
 def report(done: Comparison, file: Path | None) -> None:

@@ -10,22 +10,21 @@ that is decided first, is one that mostly holds texts of the same class; the dou
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
 
 from store.answers import Vectors
-from store.records import Cluster, Level
-from tests.bench_grouping import opened, parser_of
+from store.records import Cluster, Criterion, Level
+from tests.bench_grouping import opened, parser_with_k, write_rows
 from tools.assign import CHOICE
 from tools.assign_alike import ALIKE
 from tools.learn_places import SLIGHT, Place, Placing, decided_first, learn_places
 from tools.method import Means
-from tools.own_method import ALL_PARTS, OrganisedTexts, organise_texts
+from tools.own_method import ALL_PARTS, OrganisedTexts, Parts, organise_texts
 from tools.sample_labelled import Sample
 
 
@@ -76,13 +75,11 @@ class Looked:
 
 
 def main() -> None:
-    parser = parser_of(__doc__)
-    parser.add_argument("--own-k", action="store_true", help="give K")
+    parser = parser_with_k(__doc__)
     given = parser.parse_args()
     with opened(given) as (samples, means, _):
         found = [asyncio.run(looked(sample, means, with_k=given.own_k)) for sample in samples]
-    if given.json is not None:
-        given.json.write_text(json.dumps([asdict(row) for row in found], indent=2), encoding="utf-8")
+    write_rows(found, given.json)
     Console().print(table(found))
 
 
@@ -90,12 +87,7 @@ async def looked(sample: Sample, means: Means, *, with_k: bool) -> Looked:
     """Group the sample in each way, and count over the texts that the model was asked about."""
     criterion = replace(sample.criterion, k=sample.k if with_k else None)
     level = decided_first(criterion)
-    made = {
-        way: await organise_texts(
-            sample.texts, criterion, means.text, means.embedder, seed=means.seed, parts=parts
-        )
-        for way, parts in WAYS.items()
-    }
+    made = await organised_in(WAYS, sample, criterion, means)
     at = {way: one.at(level, sample.texts) for way, one in made.items()}
     # A named text can be a choice as well; it is placed by that in each way.
     doubtful = [
@@ -106,6 +98,18 @@ async def looked(sample: Sample, means: Means, *, with_k: bool) -> Looked:
     held = mostly(at["both"], sample.truth, without=set(doubtful))
     right = {way: sum(held.get(found[n]) == sample.truth[n] for n in doubtful) for way, found in at.items()}
     return Looked(sample.labelled.criterion, len(sample.texts), len(doubtful), right)
+
+
+async def organised_in(
+    ways: Mapping[str, Parts], sample: Sample, criterion: Criterion, means: Means
+) -> dict[str, OrganisedTexts]:
+    """The texts of the sample, organised with the parts of each way."""
+    return {
+        way: await organise_texts(
+            sample.texts, criterion, means.text, means.embedder, seed=means.seed, parts=parts
+        )
+        for way, parts in ways.items()
+    }
 
 
 def _how(made: OrganisedTexts, text: str) -> str:

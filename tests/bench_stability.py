@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -24,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import adjusted_rand_score
 
-from tests.bench_grouping import opened, parser_of
+from tests.bench_grouping import opened, parser_of, write_rows
 from tools.bill import Bill
 from tools.method import Grain, Grouped, Means, Method
 from tools.methods import PEERS
@@ -57,8 +56,7 @@ def main() -> None:
     parser.add_argument("--shuffles", type=int, default=2)
     given = parser.parse_args()
     found = measured(given)
-    if given.json is not None:
-        given.json.write_text(json.dumps([asdict(row) for row in found], indent=2), encoding="utf-8")
+    write_rows(found, given.json)
     Console().print(table(found))
 
 

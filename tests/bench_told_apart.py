@@ -11,11 +11,10 @@ often for two? Those up to 0.7 are joined.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +24,7 @@ import numpy as np
 from models.embedder import Embedder
 from models.weights import default_cache
 from store.answers import Vectors
+from tests.bench_grouping import write_rows
 from tests.labelled_sets import rows_of as labelled_rows
 from tests.recorded_ictc import FOLDER, rows_of
 from tools.build_hierarchy import SAME_NAME
@@ -85,8 +85,7 @@ def main() -> None:
         for key, (table, models) in SOURCES.items()
         for pair in _pairs_of(key, table, models, given, embedder)
     ]
-    if given.json is not None:
-        given.json.write_text(json.dumps([asdict(pair) for pair in found], indent=2), encoding="utf-8")
+    write_rows(found, given.json)
     show(found)
 
 

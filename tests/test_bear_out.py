@@ -14,8 +14,7 @@ from store.records import Assignment, Tag
 from store.workspace import Workspace
 from tests.fake_server import FakeServer
 from tests.many_captions import bring, shows_one
-from tests.spine import settings
-from tests.test_naming import run
+from tests.test_naming import embedding_too, run
 from ui.build import context as context_of
 
 COUNT = 160
@@ -29,9 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     bring(folder, range(COUNT))
     with FakeServer() as server:
         run(folder, server)
-        profiles = {"fake": settings(server).profiles["fake"]}
-        profiles = {name: one.model_copy(update={"embedding": one.text}) for name, one in profiles.items()}
-        chosen = settings(server).model_copy(update={"profiles": profiles})
+        chosen = embedding_too(server)
         with (
             Workspace(folder).for_writing() as workspace,
             context_of(chosen, workspace, on_progress=lambda _: None, on_event=lambda _: None) as context,

@@ -23,7 +23,7 @@ from tools.assign import CHOICE
 from tools.assign_alike import ALIKE
 from tools.import_captions import import_captions
 from tools.naming_sample import naming_sample, sample_size
-from ui.settings import Profile, Role
+from ui.settings import Profile, Role, Settings
 
 SUBJECT = wish("Subject", "Which thing or animal is shown.")
 COUNT = 800
@@ -47,12 +47,15 @@ def run(
     **more: Any,
 ) -> None:
     """A run in which the server embeds too; near captions share their names only if that is asked for."""
+    chosen = embedding_too(server, share_similarity=share_similarity, **more)
+    run_here(folder, server, None, wishes=[SUBJECT], chosen=chosen, on_progress=on_progress)
+
+
+def embedding_too(server: FakeServer, **more: Any) -> Settings:
+    """Vision, text and embeddings by the fake server."""
     role = Role(base_url=server.base_url, model=MODEL, at_once=4, retries=0)
     profiles = {"fake": Profile(vision=role, text=role, embedding=role)}
-    chosen = settings(server, share_similarity=share_similarity, **more).model_copy(
-        update={"profiles": profiles}
-    )
-    run_here(folder, server, None, wishes=[SUBJECT], chosen=chosen, on_progress=on_progress)
+    return settings(server, **more).model_copy(update={"profiles": profiles})
 
 
 class Told(NamedTuple):

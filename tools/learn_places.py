@@ -85,15 +85,19 @@ class Places:
         *,
         unclear: float,
     ) -> None:
-        """Use `learn_places`. `labels`: the leaves that were learnt from; of one leaf there is no model.
+        """Use `learn_places`. `labels`: the leaves that were learnt from; if all are one, no model.
 
         `groups`: for each leaf its cluster at the level that is decided first. `unclear`: probability, 0 to
         1, that any text does not tell, at least.
         """
         self._model = model
-        self._only = labels[0] if labels and model is None else ""
         self._groups = groups
         self._texts = Counter(self._group(leaf) for leaf in labels)
+        self._leaves = sorted(set(labels))  # the classes, in the order of the model's
+        self._names = sorted(self._texts)
+        self._columns = [
+            [n for n, leaf in enumerate(self._leaves) if self._group(leaf) == name] for name in self._names
+        ]
         self._unclear = unclear
 
     def back(self, vectors: Vectors, leaf_ids: Sequence[str]) -> list[Backing]:
@@ -106,8 +110,8 @@ class Places:
             return []
         if self._model is None:
             return [Backing(float(group in self._texts), self._texts[group]) for group in wanted]
-        names, _, sums = self._sums(self._model, vectors)
-        column = {name: n for n, name in enumerate(names)}
+        sums = self._sums(self._model.predict_proba(vectors))
+        column = {name: n for n, name in enumerate(self._names)}
         return [
             Backing(float(row[column[group]]) if group in column else 0.0, self._texts[group])
             for group, row in zip(wanted, sums, strict=True)
@@ -120,15 +124,14 @@ class Places:
         leaf within it. Many small leaves so do not lose to a large one.
         """
         if self._model is None:
-            return [Place(self._only, 1.0)] * len(vectors)
+            return [Place(self._leaves[0], 1.0)] * len(vectors)
         if not len(vectors):
             return []
-        leaves = [str(leaf) for leaf in self._model.classes_]
-        names, chances, sums = self._sums(self._model, vectors)
+        leaves, names = self._leaves, self._names
+        chances = self._model.predict_proba(vectors)  # (n, classes)
+        sums = self._sums(chances)
         # Each class is in one group, so all groups together look at each chance once.
-        groups = np.array([self._group(leaf) for leaf in leaves])
-        columns = [np.flatnonzero(groups == name) for name in names]
-        within = np.stack([own[chances[:, own].argmax(axis=1)] for own in columns], axis=1)
+        within = np.stack([np.array(own)[chances[:, own].argmax(axis=1)] for own in self._columns], axis=1)
         untold = sums[:, names.index(UNCLEAR)] if UNCLEAR in names else np.zeros(len(vectors))
         untold = np.maximum(untold, self._unclear)
         made = []
@@ -150,13 +153,12 @@ class Places:
             )
         return made
 
-    def _sums(self, model: LogisticRegression, vectors: Vectors) -> tuple[list[str], Matrix, Matrix]:
-        """The groups, the chance of each class, shape (n, classes), and that of each group, (n, groups)."""
-        chances = model.predict_proba(vectors)
-        groups = [self._group(str(leaf)) for leaf in model.classes_]
-        names = sorted(set(groups))
-        member = np.array([[group == name for name in names] for group in groups], dtype=float)
-        return names, chances, chances @ member
+    def _sums(self, chances: Matrix) -> Matrix:
+        """The chance of each group, shape (n, groups), from that of each class, (n, classes)."""
+        member = np.zeros((len(self._leaves), len(self._names)))
+        for n, own in enumerate(self._columns):
+            member[own, n] = 1.0
+        return np.asarray(chances @ member)
 
     def _group(self, leaf: str) -> str:
         """The cluster that a leaf is in; that of the texts that do not tell is their own."""
