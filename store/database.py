@@ -67,11 +67,14 @@ class Database:
         query = "SELECT rows, changes FROM tally WHERE tab = ? AND criterion_id = ?"
         return Tally(*(self.one(query, (table, criterion_id)) or (0, 0)))
 
-    def where_in(self, statement: str, keys: Sequence[object]) -> Iterator[Row]:
-        """Rows of `statement`, in which `{keys}` stands for the list, asked in pieces SQLite can take."""
+    def where_in(self, statement: str, keys: Sequence[object], *before: object) -> Iterator[Row]:
+        """Rows of `statement`, in which `{keys}` stands for the list, asked in pieces SQLite can take.
+
+        `before` are the values of the placeholders that stand before the list.
+        """
         for start in range(0, len(keys), _IN_LIMIT):
             part = keys[start : start + _IN_LIMIT]
-            yield from self.rows(statement.replace("{keys}", ",".join("?" * len(part))), part)
+            yield from self.rows(statement.replace("{keys}", ",".join("?" * len(part))), [*before, *part])
 
     def write(self, statement: str, values: Sequence[object] = ()) -> int:
         """Run one statement in its own transaction. Returns the last row id."""

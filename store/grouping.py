@@ -153,9 +153,9 @@ class Grouping:
         """Image id to its description under the criterion."""
         query = (
             "SELECT image_id, criterion_id, text, unclear, model, imported_as FROM description"
-            " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
-        ).replace("{criterion}", criterion_id.replace("'", "''"))
-        return {row[0]: Description(*row) for row in self._db.where_in(query, image_ids)}
+            " WHERE criterion_id = ? AND image_id IN ({keys})"
+        )
+        return {row[0]: Description(*row) for row in self._db.where_in(query, image_ids, criterion_id)}
 
     def imported_count(self, criterion_id: str) -> int:
         """How many images of the collection have an imported description under the criterion."""
@@ -178,9 +178,9 @@ class Grouping:
         """Image id to its name under the criterion."""
         query = (
             "SELECT image_id, criterion_id, text, unclear, model, score FROM name"
-            " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
-        ).replace("{criterion}", criterion_id.replace("'", "''"))
-        return {row[0]: Name(*row) for row in self._db.where_in(query, image_ids)}
+            " WHERE criterion_id = ? AND image_id IN ({keys})"
+        )
+        return {row[0]: Name(*row) for row in self._db.where_in(query, image_ids, criterion_id)}
 
     def name_counts(self, criterion_id: str) -> list[NameCount]:
         """The distinct names with how many images bear each, most frequent first, ties by name."""
@@ -271,9 +271,9 @@ class Grouping:
         """The assignments to these fine clusters, those of images that are gone from the folder too."""
         query = (
             "SELECT image_id, criterion_id, cluster_id, confidence, how, unclear FROM assignment"
-            " WHERE criterion_id = '{criterion}' AND cluster_id IN ({keys}) ORDER BY image_id"
-        ).replace("{criterion}", criterion_id.replace("'", "''"))
-        return [Assignment(*row) for row in self._db.where_in(query, cluster_ids)]
+            " WHERE criterion_id = ? AND cluster_id IN ({keys}) ORDER BY image_id"
+        )
+        return [Assignment(*row) for row in self._db.where_in(query, cluster_ids, criterion_id)]
 
     def unplaced_names(self, criterion_id: str) -> dict[str, str]:
         """Image id to its raw name, of the images that have a name but no assignment yet."""
@@ -287,9 +287,9 @@ class Grouping:
         """Image id to its assignment under the criterion, where it has one."""
         query = (
             "SELECT image_id, criterion_id, cluster_id, confidence, how, unclear FROM assignment"
-            " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
-        ).replace("{criterion}", criterion_id.replace("'", "''"))
-        return {row[0]: Assignment(*row) for row in self._db.where_in(query, image_ids)}
+            " WHERE criterion_id = ? AND image_id IN ({keys})"
+        )
+        return {row[0]: Assignment(*row) for row in self._db.where_in(query, image_ids, criterion_id)}
 
     def surest(self, criterion_id: str, cluster_id: str, *, most: int) -> list[Assignment]:
         """The surest assignments to a fine cluster (the empty id holds the unclear ones), `most` of them.

@@ -90,7 +90,7 @@ def export(workspace: Workspace, target: Path, format: Format) -> int:
 def _rows(
     workspace: Workspace, criterion: Criterion, branches: Mapping[str, tuple[Cluster, ...]], chunk: _Chunk
 ) -> Iterator[Row]:
-    assignments = _assignments(workspace, criterion.id, chunk.ids)
+    assignments = workspace.grouping.assignments_of(criterion.id, chunk.ids)
     descriptions = workspace.grouping.descriptions(criterion.id, chunk.ids)
     names = workspace.grouping.names(criterion.id, chunk.ids)
     for image_id in chunk.ids:
@@ -108,14 +108,6 @@ def _rows(
             "model": caption.model if caption else "",
             "near_duplicate_of": chunk.twins.get(image_id, ""),
         }
-
-
-def _assignments(workspace: Workspace, criterion_id: str, ids: Sequence[str]) -> dict[str, Assignment]:
-    query = (
-        "SELECT image_id, criterion_id, cluster_id, confidence, how, unclear FROM assignment"
-        " WHERE criterion_id = '{criterion}' AND image_id IN ({keys})"
-    ).replace("{criterion}", criterion_id.replace("'", "''"))
-    return {row[0]: Assignment(*row) for row in workspace.database.where_in(query, ids)}
 
 
 def _placing(assignment: Assignment | None, branches: Mapping[str, tuple[Cluster, ...]]) -> Row:
