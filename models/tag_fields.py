@@ -25,7 +25,7 @@ class TagField:
     """Whether it lists what it finds, so that an image does not belong to one of its values."""
 
 
-_SEEN = "people"
+_SEEN = "people seen"
 _WARM, _COOL, _NEUTRAL = "warm colours", "cool colours", "neutral colours"
 
 FIELDS: Mapping[str, TagField] = {
