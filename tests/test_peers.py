@@ -26,7 +26,7 @@ from tools.peer_ictc import peer_ictc
 from tools.peer_kmeans import peer_kmeans
 from tools.peer_labels import peer_labels
 from tools.peer_terms import cluster_terms
-from tools.peer_xcluster import peer_xcluster
+from tools.peer_xcluster import most_names, peer_xcluster
 
 SUBJECT = Criterion("subject", "Subject", "Which thing or animal is shown.")
 TEXTS = [f"A {scene.colour} picture of a {scene.subject}." for scene in SCENES[:6]]
@@ -161,6 +161,26 @@ async def test_xcluster_asks_n_names_one_call_and_3n_choices(server: FakeServer,
         "birds and insects": 1,
         OFF_LIST: 3,
     }
+
+
+async def test_xcluster_asks_for_specific_names_first_and_for_fewer_the_broader_they_are(
+    server: FakeServer, text: Asker
+) -> None:
+    await peer_xcluster(TEXTS, SUBJECT, text)
+    schemas = [body["response_format"]["json_schema"]["schema"] for body in server.bodies.values()]
+    (levels,) = [s["properties"] for s in schemas if "fine" in s["properties"]]
+    assert [(level, names["maxItems"]) for level, names in levels.items()] == [
+        ("fine", 6),
+        ("middle", 4),
+        ("coarse", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "most"), [(1, (1, 1, 1)), (3, (2, 2, 3)), (16, (4, 8, 16)), (200, (14, 53, 200))]
+)
+def test_xcluster_may_list_names_in_equal_ratios(labels: int, most: tuple[int, int, int]) -> None:
+    assert tuple(most_names(labels)[level] for level in LEVELS) == most
 
 
 async def test_xcluster_at_a_level_without_names_is_unclear_and_told(server: FakeServer, text: Asker) -> None:

@@ -25,7 +25,11 @@ VALUES: dict[str, dict[str, Any]] = {
     "name": {"text": "a quiet lake", "criteria": [MOOD, PLACE]},
     "peer_choose": {"criterion": MOOD, "names": ["calm scenes", "tense scenes"], "text": "a quiet lake"},
     "peer_ictc_names": {"criterion": MOOD, "counts": [("calm", 3), ("tense", 1)], "count": 2},
-    "peer_xcluster_levels": {"criterion": MOOD, "names": ["calm", "tense"]},
+    "peer_xcluster_levels": {
+        "criterion": MOOD,
+        "names": ["calm", "tense"],
+        "most": {"coarse": 1, "middle": 2, "fine": 2},
+    },
     "propose_criteria": {
         "captions": ["a quiet lake", "a busy street"],
         "rules": ["no gender"],

@@ -7,6 +7,7 @@ grouping of one criterion; the text of each image is given. The prompts are our 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from pydantic import Field, create_model
 
@@ -23,11 +24,15 @@ _MOST = 4_096
 
 
 class LevelsReply(Schema):
-    """What the model makes of the names."""
+    """What the model makes of the names, from the narrow to the broad.
 
-    coarse: list[str]
-    middle: list[str]
+    Asked for the broad ones first, a model of 1.5 B writes groups that none of the names is in, or the names
+    themselves three times.
+    """
+
     fine: list[str]
+    middle: list[str]
+    coarse: list[str]
 
 
 async def peer_xcluster(
@@ -70,10 +75,30 @@ async def peer_xcluster(
 
 
 async def _lists(counts: Sequence[LabelCount], criterion: Criterion, text: Asker) -> dict[Level, list[str]]:
-    # A small model may go on listing for ever; no level has more names than it was given.
-    bounded = (list[str], Field(json_schema_extra={"maxItems": len(counts)}))
-    reply = create_model("LevelsReply", __base__=LevelsReply, coarse=bounded, middle=bounded, fine=bounded)
-    turns = render("peer_xcluster_levels", names=[label for label, _ in counts], criterion=criterion)
-    tokens = min(_MOST, 100 + 3 * 10 * len(counts))
+    most = most_names(len(counts))
+    # A small model writes the same list again, or goes on for ever, unless the schema ends each list.
+    reply = create_model(
+        "LevelsReply",
+        __base__=LevelsReply,
+        fine=_at_most(most["fine"]),
+        middle=_at_most(most["middle"]),
+        coarse=_at_most(most["coarse"]),
+    )
+    names = [label for label, _ in counts]
+    turns = render("peer_xcluster_levels", names=names, criterion=criterion, most=most)
+    tokens = min(_MOST, 100 + 10 * sum(most.values()))
     told = (await text.ask("peer_levels", Question(turns, reply, max_tokens=tokens))).value
     return {"coarse": distinct(told.coarse), "middle": distinct(told.middle), "fine": distinct(told.fine)}
+
+
+def most_names(labels: int) -> dict[Level, int]:
+    """How many names each level has at most: in equal ratios, from all of the labels to their root."""
+    return {
+        "coarse": min(labels, max(2, round(labels**0.5))),
+        "middle": min(labels, max(2, round(labels**0.75))),
+        "fine": labels,
+    }
+
+
+def _at_most(count: int) -> tuple[type[list[str]], Any]:
+    return (list[str], Field(json_schema_extra={"maxItems": count}))
