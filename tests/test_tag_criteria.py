@@ -9,6 +9,7 @@ from store.records import Caption, Criterion, Tag
 from tools.describe import describe_with_tags
 from tools.propose_from_tags import field_of, telling_fields
 from tools.tag_tree import count_paths, known_values, tag_path, tag_tree
+from tools.vague_name import vagueness
 
 CRITERION = Criterion("subject", "Subject", "What the picture mainly shows.")
 
@@ -28,6 +29,12 @@ def test_every_more_general_field_exists_and_no_chain_runs_in_a_circle() -> None
     assert set(FIELDS) >= GENERALISING
     for name in FIELDS:
         assert len(chain_of(name)) == len(set(chain_of(name)))
+
+
+@pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.families])
+def test_no_family_is_called_by_the_field_alone(name: str) -> None:
+    families = set(FIELDS[name].families.values())
+    assert [f for f in families if vagueness(f, Criterion(name, name.title(), "")) == "criterion"] == []
 
 
 def test_the_tree_goes_from_the_kind_to_the_thing() -> None:
