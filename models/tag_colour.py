@@ -116,10 +116,11 @@ def colour_shares(pixels: NDArray[np.float32]) -> dict[str, float]:
 
 def _dominant_colour(pixels: NDArray[np.float32], without_colours: bool, thresholds: Thresholds) -> list[Tag]:
     if without_colours:
-        return [_said("dominant colour", "none (black and white)")]
+        return [_said("dominant colour", "black and white")]
     shares = colour_shares(pixels)
     first = max(shares, key=lambda name: shares[name])
-    return [_said("dominant colour", first if shares[first] >= thresholds.dominant_share else "mixed")]
+    fills = shares[first] >= thresholds.dominant_share
+    return [_said("dominant colour", first if fills else "multicoloured")]
 
 
 def colourfulness(pixels: NDArray[np.float32]) -> float:

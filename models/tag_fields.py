@@ -23,14 +23,18 @@ class TagField:
     """Whether it is about what the picture shows, not about how it looks."""
     listing: bool = False
     """Whether it lists what it finds, so that an image does not belong to one of its values."""
+    untold: str = ""
+    """What is unclear of an image of which only the more general value is known."""
 
 
 _SEEN = "people seen"
 _WARM, _COOL, _NEUTRAL = "warm colours", "cool colours", "neutral colours"
 
 FIELDS: Mapping[str, TagField] = {
-    "main subject": TagField("what the picture mainly shows", general="subject group"),
-    "subject group": TagField("what group of things the picture mainly shows", general="kind of subject"),
+    "main subject": TagField("what the picture mainly shows", general="subject group", untold="kind unclear"),
+    "subject group": TagField(
+        "what group of things the picture mainly shows", general="kind of subject", untold="kind unclear"
+    ),
     "kind of subject": TagField("what kind of thing the picture mainly shows"),
     "people": TagField(
         "how many people are seen",
@@ -46,7 +50,7 @@ FIELDS: Mapping[str, TagField] = {
         },
     ),
     "other objects": TagField("which other things are seen", listing=True),
-    "place": TagField("where the picture was taken", general="setting"),
+    "place": TagField("where the picture was taken", general="setting", untold="place unclear"),
     "setting": TagField("whether it is indoors or outdoors"),
     "text amount": TagField(
         "how much writing is in the picture",
@@ -68,7 +72,7 @@ FIELDS: Mapping[str, TagField] = {
         families={
             **dict.fromkeys(("red", "orange", "yellow", "brown", "pink"), _WARM),
             **dict.fromkeys(("green", "turquoise", "blue", "purple"), _COOL),
-            **dict.fromkeys(("black", "grey", "white", "none (black and white)"), _NEUTRAL),
+            **dict.fromkeys(("black", "grey", "white", "black and white"), _NEUTRAL),
         },
     ),
     "colour style": TagField("how strong the colours are", content=False),

@@ -36,7 +36,7 @@ from store.records import Tag
 
 __all__ = ["Taggers", "caption_text"]
 
-METHOD = "1"
+METHOD = "2"
 """Raised by hand whenever the code, not a threshold or a weight, changes what is answered."""
 
 CLASSIFIER = "efficientnet-lite0"
@@ -52,6 +52,7 @@ _YIELDS_TO_PEOPLE = frozenset(
         "document or screen",
         "furniture",
         "household item",
+        "pattern or shape",
         "sport or play",
         "tool or machine",
         "vehicle",
@@ -128,7 +129,7 @@ def subject_tags(subjects: SubjectScores, found: Sequence[Detection], limits: Th
     people = [seen for seen in found if seen.name == PERSON and seen.score >= limits.person]
     yields = kind.score < limits.kind or kind.name in _YIELDS_TO_PEOPLE
     if people and yields and people_area(found, limits) >= limits.person_area:
-        word = PERSON if len(people) == 1 else "people"
+        word = "one person" if len(people) == 1 else "two or more people"
         source, score = "nanodet", people[0].score
         return [
             Tag("main subject", word, score, source),

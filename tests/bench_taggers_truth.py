@@ -110,8 +110,8 @@ SUBJECTS: dict[str, dict[str, set[str]]] = {
     )
     | {
         "Computer": {"computer", "laptop", "computer screen", "computer keyboard", "desk"},
-        "People": {"people", "person"},
-        "Person": {"people", "person", "baseball player"},
+        "People": {"one person", "two or more people"},
+        "Person": {"one person", "two or more people", "baseball player"},
         "Street sign": {"road sign", "traffic light"},
         "Toy": {"teddy bear"},
     },

@@ -55,7 +55,17 @@ def test_the_tree_goes_from_the_kind_to_the_thing() -> None:
 def test_an_image_of_which_only_the_kind_is_known_has_a_leaf_beside_the_others() -> None:
     clusters = tag_tree("subject", count_paths([DOG, SOME_ANIMAL]), "main subject")
     assert {c.name for c in clusters if c.level == "coarse"} == {"animal"}
-    assert {c.name for c in clusters if c.level == "fine"} == {"dog", "animal"}
+    assert {(c.level, c.name, c.names) for c in clusters if c.level != "coarse"} == {
+        ("middle", "pet dog or cat", ()),
+        ("fine", "dog", ("dog",)),
+        ("middle", "animal, kind unclear", ()),
+        ("fine", "animal, kind unclear", ("animal",)),
+    }
+
+
+def test_a_general_value_without_others_beside_it_keeps_its_name() -> None:
+    clusters = tag_tree("subject", count_paths([SOME_ANIMAL, BUS]), "main subject")
+    assert [c.name for c in clusters if c.id.startswith("subject/animal")] == ["animal"] * 3
 
 
 def test_what_nobody_knows_is_in_no_tree() -> None:
@@ -65,7 +75,7 @@ def test_what_nobody_knows_is_in_no_tree() -> None:
 
 def test_values_of_one_family_stand_together() -> None:
     assert tag_path(tags(dominant_colour="orange"), "dominant colour") == ("warm colours", "orange")
-    assert tag_path(tags(dominant_colour="mixed"), "dominant colour") == ("mixed",)
+    assert tag_path(tags(dominant_colour="multicoloured"), "dominant colour") == ("multicoloured",)
 
 
 def test_a_field_with_many_values_and_no_classes_is_left_to_the_language_model() -> None:

@@ -513,6 +513,14 @@ async def test_a_name_of_the_tree_goes_to_its_leaf(
 
 
 @pytest.mark.model
+async def test_another_name_for_a_leaf_makes_nothing_less_sure(text: Asker, embedder: TextEmbedder) -> None:
+    tree = [replace(c, name="Fido and friends") if c.name == "dog" else c for c in TREE]
+    names = [Name("i", "subject", "dog"), Name("i", "subject", "hound")]
+    before = await assign(names, {}, TREE, SUBJECT, text, embedder)
+    assert await assign(names, {}, tree, SUBJECT, text, embedder) == before
+
+
+@pytest.mark.model
 async def test_a_newcomer_near_a_leaf_goes_there_without_asking(
     server: FakeServer, text: Asker, embedder: TextEmbedder
 ) -> None:

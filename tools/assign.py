@@ -119,11 +119,15 @@ async def assign(
 def _closeness(
     texts: Sequence[str], place: Mapping[str, Cluster], embedder: TextEmbedder
 ) -> dict[str, float]:
-    """How near each name is to the name of its leaf, 0 to 1."""
+    """How near each name is to the one that leads its leaf, 0 to 1, whatever a person calls the leaf."""
     distinct = list(dict.fromkeys(texts))
     own = embedder.embed(distinct)
-    leaf = embedder.embed([place[text].name for text in distinct])
+    leaf = embedder.embed([_leading(place[text]) for text in distinct])
     return {text: round(max(0.0, float(a @ b)), 3) for text, a, b in zip(distinct, own, leaf, strict=True)}
+
+
+def _leading(leaf: Cluster) -> str:
+    return leaf.name if leaf.name in leaf.names else leaf.names[0]
 
 
 def _nearest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from models.tag_fields import FIELDS, UNKNOWN, chain_of
@@ -62,9 +63,9 @@ _BELOW = {name: {field for field in FIELDS if name in chain_of(field)} | {name} 
 def tag_tree(criterion_id: str, counted: TagPaths, field: str) -> list[Cluster]:
     """The clusters of the values that images have in `field`, parents before children, frequent ones first.
 
-    Every value has one leaf, under the parents that it has most often. An image of which only the general
-    value is known has a leaf of that name. Empty when a field without more general classes has too many
-    values.
+    Every value has one leaf, under the parents that it has most often. Images of which only the general
+    value is known have a leaf of it; beside more specific ones its name says so (`animal, kind unclear`).
+    Empty when a field without more general classes has too many values.
     """
     paths = counted.paths.get(field, Counter())
     by_name: dict[str, tuple[str, ...]] = {}
@@ -81,4 +82,17 @@ def tag_tree(criterion_id: str, counted: TagPaths, field: str) -> list[Cluster]:
             names = (name,) if level == "fine" else ()
             made.setdefault(node, Cluster(node, criterion_id, level, label, parent, names))
             parent = node
-    return list(made.values())
+    return _told_apart(list(made.values()), FIELDS[field].untold if field in FIELDS else "")
+
+
+def _told_apart(clusters: Sequence[Cluster], untold: str) -> list[Cluster]:
+    """The clusters; one that repeats its parent's name beside others gets `untold` after it."""
+    values = {cluster.id: cluster.name for cluster in clusters}
+    siblings = Counter(cluster.parent_id for cluster in clusters)
+    names: dict[str, str] = {}
+    for cluster in clusters:
+        name, above = cluster.name, cluster.parent_id
+        if values.get(above) == name:
+            name = names[above] if siblings[above] == 1 or not untold else f"{name}, {untold}"
+        names[cluster.id] = name
+    return [replace(cluster, name=names[cluster.id]) for cluster in clusters]

@@ -32,6 +32,8 @@ _ORDER_NAMES: dict[Order, str] = {
 }
 _CHILDREN_SHOWN = 12
 _REASONS_SHOWN = 6
+_BEFORE_FIGURE = " ·\N{NO-BREAK SPACE}"
+"""Between a name and its figure, which go to a new line together."""
 
 
 def images_panel(engine: Engine, place: Place, trees: Forest) -> None:
@@ -77,7 +79,8 @@ def labels_of(engine: Engine, place: Place, trees: Forest, placed: Sequence[Plac
         path = trees.paths.get(each.cluster_id, ())
         name = path[-1].name if path else ""
         here = place.cluster is not None and name == place.cluster.name
-        labels[each.image_id] = f"{each.confidence:.2f}" if here else f"{name} · {each.confidence:.2f}"
+        figure = f"{each.confidence:.2f}"
+        labels[each.image_id] = figure if here else f"{name}{_BEFORE_FIGURE}{figure}"
     return labels
 
 
