@@ -58,8 +58,8 @@ def test_an_image_of_which_only_the_kind_is_known_has_a_leaf_beside_the_others()
     assert {(c.level, c.name, c.names) for c in clusters if c.level != "coarse"} == {
         ("middle", "pet dog or cat", ()),
         ("fine", "dog", ("dog",)),
-        ("middle", "animal, kind unclear", ()),
-        ("fine", "animal, kind unclear", ("animal",)),
+        ("middle", "animal (kind unclear)", ()),
+        ("fine", "animal (kind unclear)", ("animal",)),
     }
 
 

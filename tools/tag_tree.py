@@ -64,7 +64,7 @@ def tag_tree(criterion_id: str, counted: TagPaths, field: str) -> list[Cluster]:
     """The clusters of the values that images have in `field`, parents before children, frequent ones first.
 
     Every value has one leaf, under the parents that it has most often. Images of which only the general
-    value is known have a leaf of it; beside more specific ones its name says so (`animal, kind unclear`).
+    value is known have a leaf of it; beside more specific ones its name says so (`animal (kind unclear)`).
     Empty when a field without more general classes has too many values.
     """
     paths = counted.paths.get(field, Counter())
@@ -86,13 +86,13 @@ def tag_tree(criterion_id: str, counted: TagPaths, field: str) -> list[Cluster]:
 
 
 def _told_apart(clusters: Sequence[Cluster], untold: str) -> list[Cluster]:
-    """The clusters; one that repeats its parent's name beside others gets `untold` after it."""
+    """The clusters; one that repeats its parent's name beside others gets `untold` after it, in brackets."""
     values = {cluster.id: cluster.name for cluster in clusters}
     siblings = Counter(cluster.parent_id for cluster in clusters)
     names: dict[str, str] = {}
     for cluster in clusters:
         name, above = cluster.name, cluster.parent_id
         if values.get(above) == name:
-            name = names[above] if siblings[above] == 1 or not untold else f"{name}, {untold}"
+            name = names[above] if siblings[above] == 1 or not untold else f"{name} ({untold})"
         names[cluster.id] = name
     return [replace(cluster, name=names[cluster.id]) for cluster in clusters]
