@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Error, Locator, Page, sync_playwright
+from playwright.sync_api import Error, Locator, Page
 
 from store.records import Assignment, Caption, Cluster, Criterion, Description, Image, Name, ScannedFile
 from store.workspace import Workspace
 from tests.fake_world import SCENES, scene_image
+from tests.web_server import open_browser
 from tools.find_files import find_files, stamp
 
 CRITERIA = ("Subject", "Place", "Mood", "Time of day")
@@ -175,8 +176,7 @@ def _timed(page: Page, act: Callable[[], object]) -> float:
 
 def measure(address: str, chromium: str) -> Iterator[tuple[str, float]]:
     """What was done, and the seconds until it was to be seen."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with open_browser(chromium) as browser:
         for name in ("first visit after the start", "second visit"):
             page = browser.new_page(viewport={"width": 1280, "height": 720})
             yield name, _timed(page, lambda page=page: page.goto(address))  # type: ignore[misc]
@@ -195,7 +195,6 @@ def measure(address: str, chromium: str) -> Iterator[tuple[str, float]]:
         page.get_by_text("Two criteria").click()
         page.get_by_text("Cramér's V").wait_for(timeout=_PATIENCE_S * 1000)
         yield "two criteria", time.perf_counter() - start
-        browser.close()
 
 
 def _choose_order(page: Page) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.app_pages import App
-from tests.web_server import web_server
+from tests.web_server import NO_CHROMIUM, find_chromium, open_browser, web_server
 
 QUESTION = "How many vehicles are there?"
 _SCREEN: ViewportSize = {"width": 1280, "height": 740}
@@ -32,11 +31,10 @@ def main() -> None:
     parser.add_argument("workspace", type=Path, help="of the demo")
     parser.add_argument("folder", type=Path, help="where the pictures go")
     given = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     if chromium is None:
-        raise SystemExit("there is no Chromium here; `make browser` installs it")
-    with sync_playwright() as playwright, web_server(given.workspace.resolve()) as address:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        raise SystemExit(NO_CHROMIUM)
+    with web_server(given.workspace.resolve()) as address, open_browser(chromium) as browser:
         app = App(browser.new_page(viewport=_SCREEN))
         app.address = address
         for name, show in {"explore": _explore, "criteria": _criteria, "chat": _chat}.items():
@@ -45,7 +43,6 @@ def main() -> None:
         sheet = browser.new_page(viewport=_SHEET)
         sheet.goto((given.workspace.resolve() / "report" / "index.html").as_uri())
         _keep(sheet, given.folder / "contact-sheet.png")
-        browser.close()
 
 
 def _explore(app: App) -> None:

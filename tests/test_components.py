@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from store.records import Cluster
 from tests.picture_shelf import fill_shelf
+from tests.web_server import NO_CHROMIUM, find_chromium, open_browser
 from tools.tree import Node, tree
 from ui.web import charts
 from ui.web.components import UNCLEAR, tree_rows
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 def _forest() -> list[Node]:
@@ -128,16 +127,15 @@ def address(shelf: tuple[Path, dict[str, str]]) -> Iterator[str]:
 
 @pytest.fixture
 def browser_page(address: str) -> Iterator[Page]:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip(NO_CHROMIUM)
+    with open_browser(chromium) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.set_default_timeout(60_000)
         page.goto(address)
         page.locator(".cell").nth(11).wait_for()
         yield page
-        browser.close()
 
 
 @pytest.mark.browser

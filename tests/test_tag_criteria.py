@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from importlib.resources import files
+
 import pytest
 
 from models.tag_fields import FIELDS, GENERALISING, UNKNOWN, chain_of
+from models.tag_imagenet import CLASS_TABLE
 from store.records import Caption, Criterion, Tag
 from tools.describe import describe_with_tags
 from tools.propose_from_tags import field_of, telling_fields
@@ -35,6 +40,13 @@ def test_every_more_general_field_exists_and_no_chain_runs_in_a_circle() -> None
 def test_no_family_is_called_by_the_field_alone(name: str) -> None:
     families = set(FIELDS[name].families.values())
     assert [f for f in families if vagueness(f, Criterion(name, name.title(), "")) == "criterion"] == []
+
+
+def test_no_class_of_the_classifier_is_called_by_what_is_left_over() -> None:
+    table = files("models").joinpath(CLASS_TABLE).read_text(encoding="utf-8")
+    rows = [(row["subject"], row["group"], row["kind"]) for row in csv.DictReader(io.StringIO(table))]
+    assert len(rows) == 1000
+    assert {name for row in rows for name in row if vagueness(name, CRITERION)} == set()
 
 
 def test_the_tree_goes_from_the_kind_to_the_thing() -> None:

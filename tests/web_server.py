@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from models.loopback import HOST, ask_status, free_port
 from tests.spine import start_cli
 
 PATIENCE_S = 90.0
+NO_CHROMIUM = "there is no Chromium here; `make browser` installs it"
 
 
 @contextmanager
@@ -57,18 +58,30 @@ def stop(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, "".join(said)
 
 
+def find_chromium() -> str | None:
+    """The path of Chromium, where it is installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def open_browser(chromium: str) -> Iterator[Browser]:
+    """Chromium without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
 def browser_page() -> Iterator[Page]:
     """A page in Chromium; the test is skipped where there is none.
 
     One browser a test: Playwright's loop, as long as it lives, keeps asynchronous tests from running.
     """
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     if chromium is None:
-        pytest.skip("there is no Chromium here; `make browser` installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        pytest.skip(NO_CHROMIUM)
+    with open_browser(chromium) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.set_default_timeout(PATIENCE_S * 1000)
         yield page
-        browser.close()
